@@ -1,0 +1,91 @@
+# Two commands are enough: `make run` and `make test`. Both install what they need: pinned, into folders that git ignores;
+# Debian packages only when they may. CONTRIBUTING.md lists the single steps.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# Must equal `wasm-bindgen` in Cargo.toml.
+WASM_BINDGEN := 0.2.129
+CARGO_LEPTOS := 0.3.10
+# Debian's wasm-opt is too old; npm's package of this name brings the program.
+BINARYEN := 132.0.0
+
+TOOLS := $(CURDIR)/.tools
+export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
+
+# The tools only have to work, not to be fast: built without optimisation they are there in a fraction of the time.
+BUILD_TOOL := CARGO_TARGET_DIR=$(TOOLS)/target CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 cargo install --locked --root $(TOOLS)
+
+SERVER := target/release/countersign
+# Newer than everything it is built from, or it is built again. cargo-leptos alone would optimise and compress every time.
+BUILT := target/release/.built
+SOURCES := $(shell find app frontend public server style Cargo.toml Cargo.lock rust-toolchain.toml -type f -not -path 'server/tests/*' -not -path 'app/tests/*')
+
+.PHONY: help run build test lint unit end2end size screenshots clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+run: build ## Build what changed, then start on http://localhost:3000
+	@exec $(SERVER)
+
+build: $(BUILT) ## Build the server and the browser's files, optimised
+
+test: ## Check and test everything, end to end in Chromium included
+	@.ci/test
+
+lint: target ## Formatting and clippy, natively and for the browser
+	cargo fmt --all --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked -p frontend --target wasm32-unknown-unknown -- -D warnings
+
+unit: ## Rust tests; with PostgreSQL when COUNTERSIGN_TEST_POSTGRES names a database
+	cargo test --locked
+
+end2end: build packages ## End-to-end tests in Chromium
+	cd end2end && npm run check && npm test
+
+size: build ## Bytes of every file that the server sends
+	@end2end/size.sh
+
+screenshots: build packages ## Pictures of every page into end2end/screenshots
+	cd end2end && npm run screenshots
+
+clean: ## Remove what was built; tools stay
+	rm -rf target end2end/node_modules end2end/test-results end2end/screenshots
+
+# --- what the steps need
+
+$(BUILT): $(SOURCES) | tools
+	@cargo leptos build --release --precompress
+	@touch $@
+
+.PHONY: tools target packages
+tools: target $(TOOLS)/wasm-bindgen-$(WASM_BINDGEN) $(TOOLS)/cargo-leptos-$(CARGO_LEPTOS) $(TOOLS)/binaryen-$(BINARYEN)
+
+target:
+	@rustup target list --installed | grep -qx wasm32-unknown-unknown || rustup target add wasm32-unknown-unknown
+
+# The files named after a version say that it is installed, so that a new pin installs anew and nothing else does.
+$(TOOLS)/wasm-bindgen-$(WASM_BINDGEN):
+	@echo "Installing wasm-bindgen $(WASM_BINDGEN), once: about two minutes"
+	@$(BUILD_TOOL) --quiet wasm-bindgen-cli --version $(WASM_BINDGEN)
+	@touch $@
+
+$(TOOLS)/cargo-leptos-$(CARGO_LEPTOS): $(TOOLS)/wasm-bindgen-$(WASM_BINDGEN)
+	@echo "Installing cargo-leptos $(CARGO_LEPTOS), once: about seven minutes"
+	@$(BUILD_TOOL) --quiet --features no_downloads cargo-leptos --version $(CARGO_LEPTOS)
+	@rm -rf $(TOOLS)/target
+	@touch $@
+
+$(TOOLS)/binaryen-$(BINARYEN):
+	@echo "Installing wasm-opt (binaryen $(BINARYEN)), once"
+	@npm install --silent --no-audit --no-fund --prefix $(TOOLS) binaryen@$(BINARYEN)
+	@touch $@
+
+packages: end2end/node_modules/.package-lock.json
+end2end/node_modules/.package-lock.json: end2end/package-lock.json
+	@cd end2end && npm ci --silent --no-audit --no-fund
+	@touch $@

@@ -1,0 +1,14 @@
+//! The only place that names `web_sys` and `js_sys`: passkeys, the recovery kit's key, printing, saving, copying.
+//!
+//! Everything here compiles for the server too, and is never called there: it is for event handlers and effects.
+
+pub mod document;
+pub mod passkey;
+pub mod recovery_kit;
+
+use wasm_bindgen::{JsCast, JsValue};
+
+/// What a failed promise or call says of itself, as `NotAllowedError: …`.
+fn describe(error: &JsValue) -> String {
+    error.dyn_ref::<js_sys::Error>().map_or_else(|| format!("{error:?}"), |error| format!("{}: {}", error.name(), error.message()))
+}

@@ -1,0 +1,117 @@
+//! The recovery kit's secret: made here, kept in this tab until it is registered, never sent.
+//!
+//! Kit code → HKDF-SHA-256 (random salt, info `countersign/recovery/v1`) → Ed25519 seed → key pair, all by WebCrypto. What
+//! leaves the browser is the public key, the salt, and a signature over the registration's challenge.
+
+use crate::{
+    action::{
+        recovery_code::{RECOVERY_HKDF_INFO, RecoveryCode},
+        recovery_key::recovery_key_message,
+    },
+    rpc::get_started::RecoveryKeyProof,
+};
+use data_encoding::BASE64URL_NOPAD;
+use gloo::storage::{SessionStorage, Storage};
+use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Crypto, CryptoKey, SubtleCrypto};
+
+/// Where the tab keeps the code while it isn't registered yet: a printed kit must stay good when the page is reloaded.
+const KEPT: &str = "countersign.recovery-kit";
+/// PKCS #8 of an Ed25519 seed is this prefix and the 32 bytes (RFC 8410, section 7).
+const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+const SALT_LENGTH: usize = 32;
+
+/// The code that this tab keeps for this registration, or a new one.
+///
+/// # Errors
+/// A sentence, when the browser has no random source or no storage for the tab.
+pub fn kept_or_new(registration_challenge: &str) -> Result<RecoveryCode, String> {
+    if let Ok((challenge, code)) = SessionStorage::get::<(String, String)>(KEPT)
+        && challenge == registration_challenge
+        && let Ok(code) = RecoveryCode::parse(&code)
+    {
+        return Ok(code);
+    }
+    let code = RecoveryCode::generate(random()?);
+    SessionStorage::set(KEPT, (registration_challenge, code.to_string())).map_err(|_| {
+        "This browser doesn't let the page keep the kit for this tab. Allow site data for this page, then reload.".to_owned()
+    })?;
+    Ok(code)
+}
+
+/// Lets go of the code, once it is registered.
+pub fn forget() {
+    SessionStorage::delete(KEPT);
+}
+
+/// Derives the recovery key and proves over the registration's challenge (base64url) that this browser has it.
+///
+/// # Errors
+/// A sentence, when this browser's WebCrypto has no Ed25519.
+pub async fn prove(code: &RecoveryCode, challenge: &str) -> Result<RecoveryKeyProof, String> {
+    let challenge =
+        BASE64URL_NOPAD.decode(challenge.as_bytes()).map_err(|_| "The server's challenge can't be read. Reload the page.".to_owned())?;
+    let salt: [u8; SALT_LENGTH] = random()?;
+    derive_and_sign(code, &challenge, &salt).await.map_err(|error| {
+        format!(
+            "This browser can't make the recovery key ({}). Nothing was registered. Update the browser, or continue in another one by typing the code from your mail there.",
+            super::describe(&error)
+        )
+    })
+}
+
+async fn derive_and_sign(code: &RecoveryCode, challenge: &[u8], salt: &[u8]) -> Result<RecoveryKeyProof, JsValue> {
+    let subtle = crypto().ok_or("no WebCrypto")?.subtle();
+    let mut pkcs8 = PKCS8_PREFIX.to_vec();
+    pkcs8.extend(hkdf(&subtle, code.secret(), salt).await?);
+    let key: CryptoKey = run(subtle.import_key_with_str("pkcs8", &Uint8Array::from(pkcs8.as_slice()), "Ed25519", true, &uses("sign")))
+        .await?
+        .unchecked_into();
+    let exported = run(subtle.export_key("jwk", &key)).await?;
+    let public_key = Reflect::get(&exported, &"x".into())?.as_string().ok_or("no public key")?;
+    let message = recovery_key_message(challenge);
+    let signature = run(subtle.sign_with_str_and_u8_array("Ed25519", &key, &message)).await?;
+    Ok(RecoveryKeyProof {
+        public_key,
+        salt: BASE64URL_NOPAD.encode(salt),
+        signature: BASE64URL_NOPAD.encode(&Uint8Array::new(&signature).to_vec()),
+    })
+}
+
+async fn hkdf(subtle: &SubtleCrypto, secret: &[u8], salt: &[u8]) -> Result<Vec<u8>, JsValue> {
+    let key: CryptoKey =
+        run(subtle.import_key_with_str("raw", &Uint8Array::from(secret), "HKDF", false, &uses("deriveBits"))).await?.unchecked_into();
+    let algorithm = Object::new();
+    for (name, value) in [
+        ("name", JsValue::from("HKDF")),
+        ("hash", JsValue::from("SHA-256")),
+        ("salt", Uint8Array::from(salt).into()),
+        ("info", Uint8Array::from(RECOVERY_HKDF_INFO).into()),
+    ] {
+        Reflect::set(&algorithm, &name.into(), &value)?;
+    }
+    let bits = run(subtle.derive_bits_with_object(&algorithm, &key, 256)).await?;
+    Ok(Uint8Array::new(&bits).to_vec())
+}
+
+async fn run(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
+    JsFuture::from(promise?).await
+}
+
+fn uses(name: &str) -> Array {
+    Array::of1(&name.into())
+}
+
+fn crypto() -> Option<Crypto> {
+    web_sys::window()?.crypto().ok()
+}
+
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {
+    let mut bytes = [0; LENGTH];
+    crypto()
+        .and_then(|crypto| crypto.get_random_values_with_u8_array(&mut bytes).ok())
+        .map(|_| bytes)
+        .ok_or_else(|| "This browser has no source of randomness, so no kit can be made here. Use another browser.".to_owned())
+}

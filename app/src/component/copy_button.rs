@@ -1,0 +1,32 @@
+//! Copying a text that is next to the button.
+
+use super::icon::{Glyph, Icon};
+use crate::browser::document;
+use leptos::{prelude::*, task::spawn_local};
+
+/// A button that copies, and says whether that worked.
+#[island]
+pub(crate) fn CopyButton(
+    /// What it copies.
+    text: String,
+    /// What that is, for those who only hear the button: "Copy …".
+    what: String,
+) -> impl IntoView {
+    let outcome = RwSignal::new("");
+    let copy = move |_| {
+        let text = text.clone();
+        spawn_local(async move {
+            outcome.set(if document::copy(&text).await { "Copied" } else { "Select and copy it by hand" });
+        });
+    };
+    view! {
+        <span class="copy">
+            <button type="button" class="button small" on:click=copy>
+                <Icon glyph=Glyph::Copy />
+                "Copy"
+                <span class="unseen">{format!(" {what}")}</span>
+            </button>
+            <span class="fine" role="status">{outcome}</span>
+        </span>
+    }
+}

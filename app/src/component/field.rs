@@ -1,0 +1,87 @@
+//! One labelled line to type in, with its hint and its complaint.
+
+use super::icon::{Glyph, Icon};
+use crate::refusal::Refusal;
+use leptos::{html::Input, prelude::*};
+
+/// How a field is told apart and what browsers may help with.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldKind {
+    /// Its name in the form, and its id in the page.
+    pub name: &'static str,
+    /// Its label.
+    pub label: &'static str,
+    /// HTML's `type`.
+    pub input: &'static str,
+    /// HTML's `autocomplete`.
+    pub autocomplete: &'static str,
+    /// HTML's `inputmode`.
+    pub inputmode: &'static str,
+    /// A line under the label.
+    pub hint: &'static str,
+    /// The class of the input: `code` sets it large, in mono.
+    pub class: &'static str,
+}
+
+impl FieldKind {
+    /// A work email.
+    pub const EMAIL: Self = Self {
+        name: "email",
+        label: "Work email",
+        input: "email",
+        autocomplete: "email",
+        inputmode: "email",
+        hint: "We send a code there.",
+        class: "",
+    };
+}
+
+/// A text input with its label. What was typed stays when a refusal comes back.
+#[component]
+pub fn Field(
+    /// Which field.
+    kind: FieldKind,
+    /// What it holds at first.
+    #[prop(optional, into)]
+    value: String,
+    /// Where complaints about it come from.
+    refusal: RwSignal<Option<Refusal>>,
+    /// To read what was typed.
+    input: NodeRef<Input>,
+) -> impl IntoView {
+    let complaint = move || refusal.with(|refusal| refusal.as_ref()?.field(kind.name).map(str::to_owned));
+    let hint_id = format!("{}-hint", kind.name);
+    let complaint_id = format!("{}-error", kind.name);
+    view! {
+        <div class="field">
+            <label for=kind.name>{kind.label}</label>
+            <input
+                id=kind.name
+                name=kind.name
+                type=kind.input
+                class=kind.class
+                value=value
+                autocomplete=kind.autocomplete
+                inputmode=kind.inputmode
+                autocapitalize=if kind.input == "email" { "none" } else { "sentences" }
+                spellcheck="false"
+                required
+                aria-invalid=move || complaint().map(|_| "true")
+                aria-describedby=format!("{hint_id} {complaint_id}")
+                node_ref=input
+            />
+            <p class="hint" id=hint_id>{kind.hint}</p>
+            {move || {
+                complaint()
+                    .map(|complaint| {
+                        view! {
+                            <p class="complaint" id=complaint_id.clone()>
+                                <Icon glyph=Glyph::Warning />
+                                {complaint}
+                            </p>
+                        }
+                    })
+            }}
+        </div>
+    }
+}

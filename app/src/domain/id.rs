@@ -1,0 +1,176 @@
+//! Ids: a prefix that names the kind, then 128 random bits in lower-case Crockford base32 in groups of 5, 5 and 16, as in
+//! `us-01234-56789-abcdefghjkmnpqrs`. An id of one kind can't be taken for another, neither by the compiler nor on the wire.
+
+use serde::{Deserialize, Deserializer, Serialize, de};
+use std::{fmt, str::FromStr};
+
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// 26 symbols of 5 bits hold 128 bits; the two left over are zero.
+const SYMBOLS: usize = 26;
+const GROUPS: [usize; 3] = [5, 5, 16];
+
+/// A text that isn't an id of the expected kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not an id of the form {prefix}-xxxxx-xxxxx-xxxxxxxxxxxxxxxx")]
+pub struct IdError {
+    prefix: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; 16]);
+
+        impl $name {
+            /// The id made of these 128 (random) bits.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(bytes)
+            }
+
+            /// The 128 bits without their prefix.
+            pub const fn to_bytes(self) -> [u8; 16] {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&encode($prefix, self.0))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(self, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                decode($prefix, text).map(Self).ok_or(IdError { prefix: $prefix })
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// An organization.
+    OrganizationId,
+    "or"
+);
+id!(
+    /// A user of one organization; its 16 bytes are the WebAuthn user handle.
+    UserId,
+    "us"
+);
+id!(
+    /// A credential of a user: a passkey or a recovery key. Not the id that an authenticator chose.
+    CredentialId,
+    "cr"
+);
+id!(
+    /// A registration: what happens in one browser between typing the code and being registered.
+    RegistrationId,
+    "re"
+);
+id!(
+    /// A registration code. The code itself is only kept as a hash.
+    CodeId,
+    "co"
+);
+id!(
+    /// A WebAuthn challenge that waits for its answer.
+    ChallengeId,
+    "ch"
+);
+id!(
+    /// A mail in the outbox.
+    MailId,
+    "ma"
+);
+
+fn encode(prefix: &str, bytes: [u8; 16]) -> String {
+    let mut bits = u128::from_be_bytes(bytes);
+    let mut symbols = [0_u8; SYMBOLS];
+    for symbol in symbols.iter_mut().rev() {
+        *symbol = ALPHABET[(bits & 31) as usize];
+        bits >>= 5;
+    }
+    let mut text = prefix.to_owned();
+    let mut rest = symbols.as_slice();
+    for length in GROUPS {
+        let (group, tail) = rest.split_at(length);
+        text.push('-');
+        text.extend(group.iter().map(|symbol| char::from(*symbol)));
+        rest = tail;
+    }
+    text
+}
+
+/// The one text for these bits or nothing: no upper case, no missing hyphens, no overflow of the first symbol.
+fn decode(prefix: &str, text: &str) -> Option<[u8; 16]> {
+    let mut bits: u128 = 0;
+    for symbol in text.strip_prefix(prefix)?.bytes().filter(|byte| *byte != b'-') {
+        let value = ALPHABET.iter().position(|known| *known == symbol)?;
+        bits = bits.checked_mul(32)? | value as u128;
+    }
+    let bytes = bits.to_be_bytes();
+    (encode(prefix, bytes) == text).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn an_id_is_written_in_groups_behind_its_prefix() {
+        let id = UserId::from_bytes(*b"0123456789abcdef");
+        assert_eq!(id.to_string(), "us-1g64s-36d1n-6rvkgeb1c9hp8sb6");
+        assert_eq!("us-1g64s-36d1n-6rvkgeb1c9hp8sb6".parse(), Ok(id));
+    }
+
+    #[test]
+    fn another_kind_another_case_and_other_groupings_are_refused() {
+        for text in [
+            "or-1g64s-36d1n-6rvkgeb1c9hp8sb6",
+            "us-1G64S-36d1n-6rvkgeb1c9hp8sb6",
+            "us-1g64s36d1n-6rvkgeb1c9hp8sb6",
+            "us-1g64s-36d1n-6rvkgeb1c9hp8sb",
+            "us-1g64s-36d1n-6rvkgeb1c9hp8sb6-",
+            "us-zzzzz-zzzzz-zzzzzzzzzzzzzzzz",
+            "us-é",
+            "",
+        ] {
+            assert!(text.parse::<UserId>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_id_reads_back(bytes: [u8; 16]) {
+            let id = OrganizationId::from_bytes(bytes);
+            prop_assert_eq!(id.to_string().parse::<OrganizationId>(), Ok(id));
+        }
+
+        #[test]
+        fn any_text_is_answered_without_a_panic(text in ".*") {
+            let _ = text.parse::<UserId>();
+        }
+    }
+}

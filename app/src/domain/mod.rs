@@ -1,0 +1,7 @@
+//! The words of Countersign as types: ids, names, times, people, organizations.
+//!
+//! Pure: nothing here knows leptos, I/O, async or a clock, so that browser, server and command line share it.
+
+pub mod id;
+pub mod text;
+pub mod time;

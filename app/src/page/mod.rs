@@ -1,0 +1,58 @@
+//! The pages, one file (or folder) a route. They are rendered by the server only; what lives in the browser are their islands.
+
+pub mod dev_mail;
+pub mod get_started;
+pub mod login;
+pub mod not_found;
+pub mod org;
+pub mod trouble;
+pub mod welcome;
+
+use crate::refusal::Code;
+#[cfg(feature = "ssr")]
+use leptos::{nonce::use_nonce, prelude::use_context};
+
+/// Gives the page its HTTP status; nothing while the routes are listed without a request.
+pub fn set_status(code: Code) {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(status) = axum::http::StatusCode::from_u16(code.status())
+    {
+        response.set_status(status);
+    }
+    #[cfg(not(feature = "ssr"))]
+    let _ = code;
+}
+
+/// Sends the browser to another page instead of this one.
+pub fn redirect(path: &str) {
+    #[cfg(feature = "ssr")]
+    if let Some(response) = use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(path) = axum::http::HeaderValue::from_str(path)
+    {
+        response.set_status(axum::http::StatusCode::SEE_OTHER);
+        response.insert_header(axum::http::header::LOCATION, path);
+    }
+    #[cfg(not(feature = "ssr"))]
+    let _ = path;
+}
+
+/// Only this server's own files, only this response's own scripts, no frames, no inline styles.
+#[cfg(feature = "ssr")]
+pub fn set_content_security_policy() {
+    use axum::http::{HeaderValue, header::CONTENT_SECURITY_POLICY};
+
+    let (Some(response), Some(nonce)) = (use_context::<leptos_axum::ResponseOptions>(), use_nonce()) else {
+        return;
+    };
+    // cargo-leptos reloads pages under development through a web socket on another port.
+    let reload = if std::env::var_os("LEPTOS_WATCH").is_some() { " ws:" } else { "" };
+    let policy = format!(
+        "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
+         font-src 'self'; connect-src 'self'{reload}; form-action 'self'; base-uri 'none'; object-src 'none'; \
+         frame-ancestors 'none'; manifest-src 'self'"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        response.insert_header(CONTENT_SECURITY_POLICY, policy);
+    }
+}

@@ -1,0 +1,65 @@
+//! What the pages need from the server, as one trait. `server` implements it; server functions reach it through the
+//! context of their request. So neither storage, nor passkey ceremonies, nor mail are named in this crate.
+
+use crate::{
+    domain::id::OrganizationId,
+    refusal::{Code, Refusal},
+    rpc::{
+        about::{About, LocalMail},
+        get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
+        sign_in::{SignInChallenge, Viewer},
+    },
+};
+use async_trait::async_trait;
+use leptos::prelude::use_context;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The server as one request of one browser sees it: an implementation knows the request's session and address.
+///
+/// Every method answers with a [`Refusal`] fit for a person, and has logged what is behind it.
+#[async_trait]
+pub trait Backend: Send + Sync {
+    /// What this server is and allows.
+    async fn about(&self) -> Result<About, Refusal>;
+    /// The local mailbox, newest first; [`Code::NotFound`] unless this server keeps one.
+    async fn local_mails(&self) -> Result<Vec<LocalMail>, Refusal>;
+
+    /// Creates an organization that isn't active yet, its first user, and the mail with the code. Answers the same and does
+    /// the same work whether or not the address is known.
+    async fn create_organization(&self, new: NewOrganization) -> Result<Started, Refusal>;
+    /// Ends the live code, if there is one, and sends a new one. Always answers the same.
+    async fn send_new_code(&self, email: String, organization: Option<OrganizationId>) -> Result<(), Refusal>;
+    /// Whether a code waits to be typed, and until when.
+    async fn code_state(&self, email: String, organization: Option<OrganizationId>) -> Result<CodeState, Refusal>;
+    /// Checks a typed code and binds the registration that follows to this browser. The code stays good until that
+    /// registration is finished, so that another browser can go on with it.
+    async fn activate(&self, email: String, organization: Option<OrganizationId>, code: String) -> Result<(), Refusal>;
+    /// The registration that this browser is in.
+    async fn registration(&self) -> Result<Registration, Refusal>;
+    /// The options for `navigator.credentials.create()`.
+    async fn start_passkey(&self) -> Result<Value, Refusal>;
+    /// Checks a new passkey and keeps it aside; it is registered together with the recovery key.
+    async fn keep_passkey(&self, response: Value) -> Result<(), Refusal>;
+    /// Registers passkey and recovery key, activates, and signs this browser in: all of it or nothing.
+    async fn finish_registration(&self, recovery_key: RecoveryKeyProof) -> Result<(), Refusal>;
+
+    /// A challenge for signing in with a passkey that the browser finds by itself.
+    async fn start_sign_in(&self) -> Result<SignInChallenge, Refusal>;
+    /// Verifies the passkey's answer and signs this browser in under a new session id.
+    async fn finish_sign_in(&self, challenge: crate::domain::id::ChallengeId, response: Value) -> Result<(), Refusal>;
+    /// Ends this browser's session.
+    async fn sign_out(&self) -> Result<(), Refusal>;
+    /// Ends every session of whoever is signed in here.
+    async fn sign_out_everywhere(&self) -> Result<(), Refusal>;
+    /// Who is signed in.
+    async fn viewer(&self) -> Result<Viewer, Refusal>;
+}
+
+/// The backend of the current request.
+///
+/// # Errors
+/// [`Code::Unavailable`] outside of a request, as while the routes are listed at start.
+pub fn backend() -> Result<Arc<dyn Backend>, Refusal> {
+    use_context().ok_or_else(|| Refusal::new(Code::Unavailable, "There is no request to answer."))
+}

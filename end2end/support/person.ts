@@ -1,0 +1,18 @@
+import { randomBytes } from "node:crypto";
+
+/** Somebody who wants an organization. Addresses are never shared between tests, so tests can share a mail server. */
+export interface Person {
+  readonly email: string;
+  readonly name: string;
+  readonly organization: string;
+}
+
+export function newPerson(overrides: Partial<Person> = {}): Person {
+  const mark = randomBytes(4).toString("hex");
+  return {
+    email: `ada.${mark}@example.org`,
+    name: "Ada Lovelace",
+    organization: `Analytical Engines ${mark}`,
+    ...overrides,
+  };
+}

@@ -1,0 +1,120 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+const end2end = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+const repository = resolve(end2end, "..");
+
+/** How one server under test is set up. */
+export interface ServerOptions {
+  /** The port of the SMTP server to send by; without one, mails stay in the local mailbox at `/dev/mail`. */
+  readonly smtpPort?: number;
+  /** Who may create organizations. */
+  readonly organizations?: "open" | "first" | "closed";
+  /** Whom a closed page names. */
+  readonly contact?: string;
+}
+
+/** A running Countersign with a port and a database of its own. */
+export class Server {
+  readonly origin: string;
+  readonly #process: ChildProcess;
+  readonly #dataDir: string;
+  #output = "";
+  #ended = false;
+
+  private constructor(origin: string, process: ChildProcess, dataDir: string) {
+    this.origin = origin;
+    this.#process = process;
+    this.#dataDir = dataDir;
+    const keep = (chunk: Buffer): void => {
+      this.#output += chunk.toString("utf8");
+    };
+    process.stdout?.on("data", keep);
+    process.stderr?.on("data", keep);
+    process.on("exit", () => {
+      this.#ended = true;
+    });
+    process.on("error", (error) => {
+      this.#ended = true;
+      this.#output += String(error);
+    });
+  }
+
+  /** Starts a server and waits until it answers that it is healthy. */
+  static async start(options: ServerOptions = {}): Promise<Server> {
+    const port = await freePort();
+    const origin = `http://localhost:${port}`;
+    const dataDir = await mkdtemp(join(tmpdir(), "countersign-end2end-"));
+    const binary = resolve(end2end, process.env["COUNTERSIGN_BIN"] ?? "../target/release/countersign");
+    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("COUNTERSIGN_")));
+    const child = spawn(binary, [], {
+      cwd: repository,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: {
+        ...environment,
+        COUNTERSIGN_ORIGIN: origin,
+        COUNTERSIGN_LISTEN: `127.0.0.1:${port}`,
+        COUNTERSIGN_DATA_DIR: dataDir,
+        COUNTERSIGN_SITE_ROOT: resolve(end2end, process.env["COUNTERSIGN_SITE_ROOT"] ?? "../target/site"),
+        COUNTERSIGN_MAIL_FROM: "Countersign <countersign@example.org>",
+        COUNTERSIGN_REQUESTS_PER_MINUTE: "100000",
+        COUNTERSIGN_MAILS_PER_HOUR: "100000",
+        COUNTERSIGN_ORGANIZATIONS: options.organizations ?? "open",
+        ...(options.smtpPort === undefined ? {} : { COUNTERSIGN_SMTP_URL: `smtp://localhost:${options.smtpPort}` }),
+        ...(options.contact === undefined ? {} : { COUNTERSIGN_CONTACT: options.contact }),
+      },
+    });
+    const server = new Server(origin, child, dataDir);
+    try {
+      await server.#healthy();
+    } catch (error) {
+      await server.stop();
+      throw error;
+    }
+    return server;
+  }
+
+  /** What the server wrote on its terminal so far. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** Ends the server as an operator would, and removes its database. */
+  async stop(): Promise<void> {
+    if (!this.#ended) {
+      this.#process.kill("SIGTERM");
+      for (let waited = 0; !this.#ended && waited < 5_000; waited += 50) await sleep(50);
+      if (!this.#ended) this.#process.kill("SIGKILL");
+    }
+    await rm(this.#dataDir, { recursive: true, force: true });
+  }
+
+  async #healthy(): Promise<void> {
+    for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(50)) {
+      if (this.#ended) throw new Error(`the server ended before it was healthy:\n${this.#output}`);
+      const answer = await fetch(`${this.origin}/health`).catch(() => undefined);
+      if (answer?.status === 200) return;
+    }
+    throw new Error(`the server did not become healthy within 20 seconds:\n${this.#output}`);
+  }
+}
+
+/** A port of the loopback interface that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((found, failed) => {
+    const probe = createServer();
+    probe.on("error", failed);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      probe.close(() => {
+        if (address === null || typeof address === "string") failed(new Error("no port"));
+        else found(address.port);
+      });
+    });
+  });
+}

@@ -1,0 +1,187 @@
+import AxeBuilder from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "../support/fixtures.ts";
+import { group, groupFields, readKitCode } from "../support/kit.ts";
+import { STATES } from "../support/states.ts";
+import {
+  activate,
+  alertOn,
+  createOrganization,
+  expectCheckMail,
+  expectComplaint,
+  expectDashboard,
+  expectHeading,
+  expectPasskeyStep,
+  fillAccount,
+  giveAccount,
+  open,
+  ready,
+  receiveInvitation,
+  signOut,
+  tabTo,
+} from "../support/wizard.ts";
+
+const WIDTHS = [320, 1280] as const;
+const SCHEMES = ["light", "dark"] as const;
+
+/** What axe complains about, short enough to read in a terminal. */
+async function complaints(page: Page): Promise<string[]> {
+  const { violations } = await new AxeBuilder({ page }).options({ rules: { "target-size": { enabled: true } } }).setLegacyMode(true).analyze();
+  return violations.flatMap(({ id, help, nodes }) => nodes.map((node) => `${id}: ${help}: ${node.target.join(" ")}: ${node.failureSummary ?? ""}`));
+}
+
+for (const state of STATES) {
+  test(`${state.name}: axe finds nothing, narrow and wide, light and dark; nothing sticks out`, async ({ page, server, mail, person, passkey, trouble, startServer }) => {
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    await state.reach({ page, server, mail, person, passkey, trouble, startServer });
+
+    await expect(page).toHaveTitle(/Countersign/);
+    await expect(page.getByRole("heading", { level: 1 })).toHaveCount(1);
+    await expect(page.getByRole("main")).toHaveCount(1);
+    await expect(page.locator("html")).toHaveAttribute("lang", "en");
+
+    for (const width of WIDTHS) {
+      await page.setViewportSize({ width, height: 800 });
+      for (const colorScheme of SCHEMES) {
+        await page.emulateMedia({ colorScheme });
+        expect(await complaints(page), `at ${width} px, ${colorScheme}`).toEqual([]);
+      }
+      const room = await page.evaluate(() => ({ needed: document.documentElement.scrollWidth, there: document.documentElement.clientWidth }));
+      expect(room.needed, `scrolls sideways at ${width} px`).toBeLessThanOrEqual(room.there);
+    }
+  });
+}
+
+test.describe("with the keyboard alone", () => {
+  /** Something shows where the focus is. */
+  async function expectFocusVisible(page: Page): Promise<void> {
+    const shown = await page.evaluate(() => {
+      const element = document.activeElement;
+      if (element === null || element === document.body) return "nothing has the focus";
+      const style = getComputedStyle(element);
+      const outline = style.outlineStyle !== "none" && Number.parseFloat(style.outlineWidth) > 0;
+      return outline || style.boxShadow !== "none" ? "" : `no outline on ${element.outerHTML.slice(0, 120)}`;
+    });
+    expect(shown).toBe("");
+  }
+
+  test("the first stop leads past the header", async ({ page }) => {
+    for (const path of ["/", "/login", "/get-started"]) {
+      await open(page, path);
+      await page.keyboard.press("Tab");
+      const skip = page.locator(":focus");
+      await expect(skip).toHaveText(/skip/i);
+      await expect(skip).toBeVisible();
+      await page.keyboard.press("Enter");
+      await expect(page).toHaveURL(/#\w+$/);
+      // The next stop is inside of the main part.
+      await page.keyboard.press("Tab");
+      expect(await page.evaluate(() => document.activeElement?.closest("main") !== null)).toBe(true);
+    }
+  });
+
+  test("account, mail and code", async ({ page, mail, person }) => {
+    await open(page, "/get-started");
+    for (const [label, text] of [
+      ["Work email", person.email],
+      ["Your name", person.name],
+      ["Organization's name", person.organization],
+    ] as const) {
+      await tabTo(page, page.getByLabel(label));
+      await expectFocusVisible(page);
+      await page.keyboard.type(text);
+    }
+    await tabTo(page, page.getByRole("button", { name: "Continue" }));
+    await expectFocusVisible(page);
+    await page.keyboard.press("Enter");
+    await expectCheckMail(page);
+
+    await tabTo(page, page.getByRole("button", { name: "Send a new code" }));
+    await expectFocusVisible(page);
+    await page.keyboard.press("Enter");
+    await expect(page).toHaveURL(/sent=again/);
+    await ready(page);
+    const fresh = await receiveInvitation(mail, person, 2);
+    await tabTo(page, page.getByRole("link", { name: "Enter the code" }));
+    await expectFocusVisible(page);
+    await page.keyboard.press("Enter");
+    await expectHeading(page, "Enter the code");
+    await tabTo(page, page.getByLabel("Code from the mail"));
+    await expectFocusVisible(page);
+    await page.keyboard.type(fresh.code);
+    await page.keyboard.press("Enter");
+    await expectPasskeyStep(page);
+  });
+
+  test("passkey, kit, and in again", async ({ page, mail, person, passkey }) => {
+    await giveAccount(page, person);
+    await activate(page, await receiveInvitation(mail, person));
+    await ready(page);
+    await tabTo(page, page.getByRole("button", { name: "Make a passkey" }));
+    await expectFocusVisible(page);
+    await passkey.approve(() => page.keyboard.press("Enter"));
+
+    const code = await readKitCode(page);
+    for (const { field, number } of await groupFields(page)) {
+      await tabTo(page, field);
+      await expectFocusVisible(page);
+      await page.keyboard.type(group(code, number));
+    }
+    await tabTo(page, page.getByRole("button", { name: "Finish" }));
+    await expectFocusVisible(page);
+    await page.keyboard.press("Enter");
+    await expectDashboard(page, person);
+
+    await tabTo(page, page.getByRole("button", { name: "Sign out", exact: true }));
+    await expectFocusVisible(page);
+    await page.keyboard.press("Enter");
+    await expectHeading(page, "Sign in");
+    await tabTo(page, page.getByRole("button", { name: "Sign in with a passkey" }));
+    await expectFocusVisible(page);
+    await passkey.approve(() => page.keyboard.press("Enter"));
+    await expectDashboard(page, person);
+  });
+});
+
+test.describe("the focus", () => {
+  test("goes to the summary of what is wrong", async ({ page, person, trouble }) => {
+    trouble.allow(422, "/rpc/create_organization");
+    await open(page, "/get-started");
+    await fillAccount(page, { ...person, email: "ada@localhost" });
+    await page.getByRole("button", { name: "Continue" }).click();
+    await expectComplaint(page.getByLabel("Work email"), /complete mail address/);
+    await expect(alertOn(page)).toBeFocused();
+  });
+
+  test("is not lost where one step follows another", async ({ page, mail, person, passkey }) => {
+    await createOrganization(page, mail, person, passkey);
+    await signOut(page);
+    await page.keyboard.press("Tab");
+    expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe("BODY");
+  });
+});
+
+test("with forced colours everything is still there, and buttons still have a border", async ({ page, mail, person }) => {
+  await page.emulateMedia({ forcedColors: "active" });
+  await giveAccount(page, person);
+  await open(page, (await receiveInvitation(mail, person)).link);
+  await expect(page.getByLabel("Code from the mail")).toBeVisible();
+  const edge = await page.getByRole("button", { name: "Continue" }).evaluate((button) => {
+    const style = getComputedStyle(button);
+    return style.borderTopStyle !== "none" && Number.parseFloat(style.borderTopWidth) > 0;
+  });
+  expect(edge).toBe(true);
+});
+
+test("with text twice as large nothing sticks out", async ({ page }) => {
+  await page.setViewportSize({ width: 640, height: 800 });
+  for (const path of ["/", "/login", "/get-started"]) {
+    await open(page, path);
+    // Page scripts may set styles by CSSOM; the policy is about markup.
+    await page.evaluate(() => {
+      document.documentElement.style.fontSize = "200%";
+    });
+    const room = await page.evaluate(() => ({ needed: document.documentElement.scrollWidth, there: document.documentElement.clientWidth }));
+    expect(room.needed, path).toBeLessThanOrEqual(room.there);
+  }
+});

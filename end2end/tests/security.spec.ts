@@ -1,0 +1,173 @@
+import { expect, test } from "../support/fixtures.ts";
+import { ask, fromOwnPage } from "../support/http.ts";
+import { comeToPasskey, createOrganization, giveAccount, makePasskey, open, saveKit, signInByButton, signOut } from "../support/wizard.ts";
+
+test.describe("cookies", () => {
+  test("are HttpOnly and SameSite, and have no Secure on http://localhost", async ({ page, context, mail, person, passkey }) => {
+    await createOrganization(page, mail, person, passkey);
+    const cookies = await context.cookies();
+    expect(cookies.length, "there is a session").toBeGreaterThan(0);
+    for (const cookie of cookies) {
+      expect(cookie, cookie.name).toMatchObject({ httpOnly: true, secure: false, path: "/" });
+      expect(["Lax", "Strict"], cookie.name).toContain(cookie.sameSite);
+      expect(cookie.value.length, "at least 128 bits").toBeGreaterThanOrEqual(22);
+    }
+    expect(await page.evaluate(() => document.cookie)).toBe("");
+    const left = await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }]));
+    expect(left, "nothing secret is left behind").toBe("[{},{}]");
+  });
+
+  test("get a new value when the registration signs in, and at every sign-in", async ({ page, context, mail, person, passkey }) => {
+    const seen = new Set<string>();
+    const newValues = async (when: string): Promise<void> => {
+      for (const { name, value } of await context.cookies()) {
+        expect(seen.has(value), `${name} ${when} is an old value`).toBe(false);
+        seen.add(value);
+      }
+    };
+    await comeToPasskey(page, mail, person);
+    await newValues("after the code");
+    await makePasskey(page, passkey);
+    await saveKit(page, person);
+    await newValues("after registering");
+    for (const time of ["first", "second"]) {
+      await signOut(page);
+      for (const { value } of await context.cookies()) seen.add(value);
+      await signInByButton(page, passkey);
+      await expect(page).toHaveURL(/\/org$/);
+      await newValues(`after the ${time} sign-in`);
+    }
+  });
+
+  test("a visitor gets none", async ({ page, context }) => {
+    for (const path of ["/", "/login", "/get-started", "/get-started/mail?email=ada%40example.org"]) await open(page, path);
+    expect(await context.cookies()).toEqual([]);
+  });
+});
+
+test.describe("headers", () => {
+  test("are on every response", async ({ page, server }) => {
+    const assets = new Set<string>();
+    page.on("response", (response) => {
+      const { origin, pathname } = new URL(response.url());
+      if (origin === server.origin && pathname !== "/") assets.add(pathname);
+    });
+    await open(page, "/");
+    expect([...assets].some((path) => path.endsWith(".wasm")), [...assets].join(" ")).toBe(true);
+
+    const targets: { path: string; post?: boolean }[] = [
+      ...["/", "/login", "/get-started", "/get-started/mail", "/get-started/activate", "/get-started/passkey", "/get-started/recovery-kit", "/org"],
+      ...["/health", "/no/such/page", "/rpc/viewer", "/rpc/no_such_function", "/dev/mail", "/../Cargo.toml", "/pkg/"],
+      ...assets,
+    ].map((path) => ({ path }));
+    targets.push({ path: "/rpc/viewer", post: true }, { path: "/rpc/create_organization", post: true }, { path: "/", post: true });
+    for (const { path, post } of targets) {
+      const answer = await ask(`${server.origin}${path}`, post === true ? { method: "POST", headers: fromOwnPage(server.origin), form: {} } : {});
+      const what = `${post === true ? "POST" : "GET"} ${path} (${answer.status})`;
+      const policy = String(answer.headers["content-security-policy"]);
+      for (const part of ["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"]) expect(policy, what).toContain(part);
+      expect(policy, what).not.toMatch(/'unsafe-inline'|'unsafe-eval'|\*/);
+      expect(answer.headers, what).toMatchObject({
+        "x-content-type-options": "nosniff",
+        "referrer-policy": expect.stringMatching(/^(no-referrer|same-origin|strict-origin|strict-origin-when-cross-origin)$/),
+        "permissions-policy": expect.stringMatching(/publickey-credentials-get=\(self\)/),
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": expect.stringMatching(/^same-(origin|site)$/),
+      });
+      expect(answer.headers["strict-transport-security"], `${what}: not on http`).toBeUndefined();
+      expect(answer.headers["server"], what).toBeUndefined();
+      expect(answer.headers["x-powered-by"], what).toBeUndefined();
+      expect(answer.status, what).toBeLessThan(500);
+    }
+  });
+
+  test("the policy's nonce is another one each time, and what the page uses", async ({ server }) => {
+    const nonces = new Set<string>();
+    for (let turn = 0; turn < 3; turn += 1) {
+      const answer = await ask(`${server.origin}/login`);
+      const nonce = /'nonce-([^']+)'/.exec(String(answer.headers["content-security-policy"]))?.[1] ?? "";
+      expect(nonce.length).toBeGreaterThanOrEqual(16);
+      expect(answer.text).toContain(nonce);
+      nonces.add(nonce);
+    }
+    expect(nonces.size).toBe(3);
+  });
+
+  test("pages of somebody signed in are not kept by caches; hashed files are", async ({ page, mail, person, passkey }) => {
+    await createOrganization(page, mail, person, passkey);
+    const dashboard = await page.request.get("/org");
+    expect(dashboard.headers()["cache-control"]).toContain("no-store");
+    const wasm = page.waitForResponse((response) => response.url().endsWith(".wasm"));
+    await page.reload();
+    expect((await (await wasm).allHeaders())["cache-control"]).toMatch(/immutable|max-age=\d{5,}/);
+  });
+});
+
+test.describe("other sites", () => {
+  for (const [what, headers] of [
+    ["another origin", { origin: "https://evil.example" }],
+    ["another origin, said by the browser", { origin: "https://evil.example", "sec-fetch-site": "cross-site" }],
+    ["another port of this machine", { origin: "http://localhost:1", "sec-fetch-site": "same-site" }],
+    ["a sandboxed frame", { origin: "null" }],
+  ] as const) {
+    test(`can't post: ${what}`, async ({ server, mail, person }) => {
+      for (const name of ["create_organization", "send_new_code", "activate", "sign_out", "start_sign_in", "finish_sign_in", "viewer"]) {
+        const { email, name: own, organization } = person;
+        const answer = await ask(`${server.origin}/rpc/${name}`, { method: "POST", headers, form: { email, name: own, organization, code: "" } });
+        expect(answer.status, name).toBe(403);
+      }
+      expect(mail.to(person.email)).toHaveLength(0);
+    });
+  }
+
+  test("can't read: no CORS header for them", async ({ server }) => {
+    for (const method of ["GET", "OPTIONS"] as const) {
+      const answer = await ask(`${server.origin}/rpc/viewer`, {
+        method,
+        headers: { origin: "https://evil.example", "access-control-request-method": "POST" },
+      });
+      expect(answer.headers["access-control-allow-origin"]).toBeUndefined();
+    }
+  });
+
+  test("can't put a page into a frame", async ({ page, anotherBrowser, trouble, server }) => {
+    trouble.allowAny(/frame-ancestors|Refused to frame|Framing|violates|ERR_BLOCKED/i);
+    await open(page, "/login");
+    const evil = await anotherBrowser();
+    await evil.route("http://evil.localhost/", (route) =>
+      route.fulfill({ contentType: "text/html", body: `<!doctype html><iframe src="${server.origin}/login"></iframe>` }),
+    );
+    await evil.goto("http://evil.localhost/");
+    await expect(evil.frameLocator("iframe").getByRole("heading", { name: "Sign in" })).toHaveCount(0);
+  });
+});
+
+test("what is asked of the server when nobody is signed in is refused", async ({ server }) => {
+  for (const name of ["viewer", "registration", "start_passkey", "keep_passkey", "finish_registration"]) {
+    const answer = await ask(`${server.origin}/rpc/${name}`, { method: "POST", headers: fromOwnPage(server.origin), form: {} });
+    expect(answer.status, name).toBeGreaterThanOrEqual(400);
+    expect(answer.status, name).toBeLessThan(500);
+  }
+});
+
+test("`?next=` leads only to this site", async ({ page, mail, person, passkey, server }) => {
+  await createOrganization(page, mail, person, passkey);
+  for (const next of ["//evil.example/", "/\\evil.example"]) {
+    await signOut(page);
+    await page.goto(`/login?next=${encodeURIComponent(next)}`);
+    await page.locator('html[data-hydrated="true"]').waitFor({ state: "attached" });
+    await passkey.approve(() => page.getByRole("button", { name: "Sign in with a passkey" }).click());
+    await expect(page).toHaveURL(`${server.origin}/org`);
+  }
+});
+
+test("no code and no cookie is written to the terminal", async ({ page, context, server, mail, person }) => {
+  await giveAccount(page, person);
+  const letter = await mail.next(person.email);
+  const code = /\d{4}[ \u00a0-]\d{4}[ \u00a0-]\d{4}[ \u00a0-]\d{4}/.exec(letter.text)?.[0] ?? "";
+  expect(code).not.toBe("");
+  await comeToPasskey(page, mail, { ...person, email: `x.${person.email}` });
+  expect(server.output).not.toContain(code);
+  expect(server.output).not.toContain(code.replace(/\D/g, ""));
+  for (const cookie of await context.cookies()) expect(server.output).not.toContain(cookie.value);
+});

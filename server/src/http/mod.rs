@@ -1,0 +1,207 @@
+//! HTTP: the router, and what every request passes before a page or a server function sees it.
+//!
+//! ```text
+//! request ─► id ─► log ─► panic ─► headers ─► same origin ─► size ─► how often ─► session ─► pages · /rpc · files · /health
+//! ```
+
+mod client;
+mod headers;
+mod session_store;
+
+pub use client::Forwarding;
+
+use crate::service::{AddressBlock, Client, RequestBackend, Services};
+use app::{App, port::Backend, refusal::Refusal, shell};
+use axum::{
+    Extension, Json, Router,
+    body::Body,
+    extract::{FromRef, Request, State},
+    http::{
+        Method, StatusCode,
+        header::{HOST, RETRY_AFTER},
+    },
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use leptos::{config::LeptosOptions, prelude::provide_context};
+use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context};
+use session_store::DatabaseSessions;
+use std::{sync::Arc, time::Duration};
+use tower_http::{
+    catch_panic::CatchPanicLayer,
+    csrf::CsrfLayer,
+    limit::RequestBodyLimitLayer,
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
+    services::ServeDir,
+    timeout::TimeoutLayer,
+    trace::TraceLayer,
+};
+use tower_sessions::{
+    Expiry, Session, SessionManagerLayer,
+    cookie::{SameSite, time::Duration as CookieDuration},
+};
+
+/// No request needs more: the largest is a new passkey.
+const LARGEST_BODY: usize = 64 * 1024;
+const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+
+/// Everything that this server answers.
+pub fn router(services: Arc<Services>) -> Router {
+    let options = leptos_options(&services);
+    let routes = generate_route_list(App);
+    let site = ServeDir::new(services.config.site_root.clone()).precompressed_br().precompressed_gzip();
+    let rendered = {
+        let options = options.clone();
+        move || shell(options.clone())
+    };
+    let render = Pages { options: options.clone(), routes: Arc::new(routes.clone()) };
+    let pages =
+        Router::<Pages>::new().route("/rpc/{*function}", any(server_function)).leptos_routes_with_handler(routes, page).with_state(render);
+    let not_found = leptos_axum::render_app_to_stream_with_context(|| (), rendered);
+    let files = Router::new()
+        .fallback_service(site.not_found_service(any(move |request: Request<Body>| {
+            let not_found = not_found.clone();
+            async move {
+                let mut response = not_found(request).await.into_response();
+                *response.status_mut() = StatusCode::NOT_FOUND;
+                response
+            }
+        })))
+        .layer(middleware::from_fn(headers::cache_files));
+    let health = get(health).with_state(Arc::clone(&services));
+    // The last layer is the outermost: what a request passes first stands at the end.
+    pages
+        .merge(files)
+        .layer(middleware::from_fn_with_state(Arc::clone(&services), attach_backend))
+        .layer(sessions(&services))
+        .layer(middleware::from_fn_with_state(Arc::<str>::from(services.config.origin_text()), own_name))
+        .layer(middleware::from_fn_with_state(Arc::clone(&services), limit))
+        .layer(middleware::from_fn_with_state(Forwarding::new(services.config.trusted_proxies.clone()), client::identify))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
+        .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
+        .layer(CsrfLayer::new())
+        .route("/health", health)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(services.config.is_https(), headers::secure))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(TraceLayer::new_for_http().make_span_with(span))
+        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// The backend of one request, handed from the middleware to the page or server function.
+#[derive(Clone)]
+struct ForRequest(Arc<dyn Backend>);
+
+async fn attach_backend(
+    State(services): State<Arc<Services>>,
+    Extension(session): Extension<Session>,
+    Extension(client): Extension<Client>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(services, session, client));
+    request.extensions_mut().insert(ForRequest(backend));
+    next.run(request).await
+}
+
+async fn server_function(Extension(ForRequest(backend)): Extension<ForRequest>, request: Request) -> Response {
+    // A server function only ever answers POST: whatever else comes is a mistake or a trick.
+    if request.method() != Method::POST {
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
+    handle_server_fns_with_context(move || provide_context(Arc::clone(&backend)), request).await.into_response()
+}
+
+/// What rendering a page needs to know.
+#[derive(Clone)]
+struct Pages {
+    options: LeptosOptions,
+    routes: Arc<Vec<AxumRouteListing>>,
+}
+
+impl FromRef<Pages> for LeptosOptions {
+    fn from_ref(pages: &Pages) -> Self {
+        pages.options.clone()
+    }
+}
+
+async fn page(State(pages): State<Pages>, Extension(ForRequest(backend)): Extension<ForRequest>, request: Request) -> Response {
+    let options = pages.options.clone();
+    let render =
+        render_route_with_context(pages.routes.to_vec(), move || provide_context(Arc::clone(&backend)), move || shell(options.clone()));
+    render(State(pages.options), request).await.into_response()
+}
+
+/// On localhost the local mailbox is open to whoever sits at this machine, and so to every page in their browser that lets its
+/// own name point here (DNS rebinding). Such a page asks under that name. Elsewhere a proxy may rename, and nothing is open.
+async fn own_name(State(origin): State<Arc<str>>, request: Request, next: Next) -> Response {
+    let own = origin.strip_prefix("http://").filter(|own| own.split(':').next() == Some("localhost"));
+    let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    match (own, asked) {
+        (Some(own), Some(asked)) if asked != own => {
+            (StatusCode::MISDIRECTED_REQUEST, format!("This server is reached as {origin} only. Open that address.\n")).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}
+
+async fn health(State(services): State<Arc<Services>>) -> (StatusCode, &'static str) {
+    match services.storage.ping().await {
+        Ok(()) => (StatusCode::OK, "ok\n"),
+        Err(error) => {
+            tracing::warn!(%error, "not healthy");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database doesn't answer\n")
+        }
+    }
+}
+
+async fn limit(State(services): State<Arc<Services>>, Extension(client): Extension<Client>, request: Request, next: Next) -> Response {
+    if request.method() == Method::POST
+        && let Err(refusal) = services.limits.request(AddressBlock::from(client.address))
+    {
+        return refuse(&refusal);
+    }
+    next.run(request).await
+}
+
+/// A refusal outside of a server function, in the form that server functions answer with.
+fn refuse(refusal: &Refusal) -> Response {
+    let status = StatusCode::from_u16(refusal.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let retry_after = refusal.retry_after.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
+    (status, retry_after, Json(refusal)).into_response()
+}
+
+fn sessions(services: &Services) -> SessionManagerLayer<DatabaseSessions> {
+    let is_https = services.config.is_https();
+    SessionManagerLayer::new(DatabaseSessions::new(services.storage.clone(), services.ambient.clone()))
+        // The prefix makes browsers refuse a cookie of this name from a subdomain or from http.
+        .with_name(if is_https { "__Host-countersign" } else { "countersign" })
+        .with_secure(is_https)
+        .with_http_only(true)
+        .with_same_site(SameSite::Lax)
+        .with_path("/")
+        .with_expiry(Expiry::OnInactivity(CookieDuration::days(7)))
+}
+
+/// cargo-leptos puts `hash.txt`, with the hashes in the file names, beside the program that it builds.
+fn leptos_options(services: &Services) -> LeptosOptions {
+    let hash_file = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.join("hash.txt")));
+    LeptosOptions::builder()
+        .output_name("countersign")
+        .site_root(services.config.site_root.display().to_string())
+        .hash_files(hash_file.is_some_and(|file| file.is_file()))
+        .build()
+}
+
+/// Method and path only: query strings may hold mail addresses.
+fn span(request: &Request<Body>) -> tracing::Span {
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
+    tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path())
+}
+
+fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {
+    let what = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    tracing::error!(panic = what.unwrap_or("unknown"), "a request panicked");
+    (StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on the server. Nothing was changed.\n").into_response()
+}

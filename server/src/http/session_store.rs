@@ -1,0 +1,114 @@
+//! tower-sessions' store over our own storage: ids only as hashes, users in columns (so that one user's sessions can be
+//! listed and ended), and both limits, idle and absolute, kept by the server whatever the cookie says.
+
+use crate::{
+    ambient::Ambient,
+    service::session::{IDLE, LONGEST, SignedIn, key, read},
+    storage::{
+        Storage, StorageError,
+        sessions::{self, Session},
+    },
+};
+use app::domain::time::Timestamp;
+use async_trait::async_trait;
+use data_encoding::BASE64URL_NOPAD;
+use ring::digest::{SHA256, digest};
+use std::{fmt, time::Duration};
+use tower_sessions::{
+    SessionStore,
+    cookie::time::OffsetDateTime,
+    session::{Id, Record},
+    session_store::{Error, Result},
+};
+
+/// A session that was heard of within this time isn't noted again: reading pages shouldn't write.
+const NOTED_EVERY: Duration = Duration::from_mins(1);
+
+/// Sessions in the database.
+#[derive(Clone)]
+pub struct DatabaseSessions {
+    storage: Storage,
+    ambient: Ambient,
+}
+
+impl DatabaseSessions {
+    /// Over this database.
+    pub fn new(storage: Storage, ambient: Ambient) -> Self {
+        Self { storage, ambient }
+    }
+}
+
+impl fmt::Debug for DatabaseSessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatabaseSessions").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl SessionStore for DatabaseSessions {
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        let mut db = self.storage.connection().await.map_err(backend)?;
+        let now = self.ambient.now();
+        // The id is 128 random bits by tower-sessions: if it is taken, something is broken, and the insert says so.
+        let session = Session {
+            id_hash: hash(record.id),
+            user: user(record),
+            data: encode(record)?,
+            address: read(record, key::ADDRESS).unwrap_or_default(),
+            user_agent: read(record, key::USER_AGENT).unwrap_or_default(),
+            created_at: now,
+            last_seen_at: now,
+            expires_at: end(record).min(now.plus(LONGEST)),
+        };
+        sessions::insert(&mut db, &session).await.map_err(backend)
+    }
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        let mut db = self.storage.connection().await.map_err(backend)?;
+        // One that was ended meanwhile stays ended; that is no error of this request.
+        sessions::update(&mut db, &hash(record.id), user(record), &encode(record)?, end(record), self.ambient.now())
+            .await
+            .map_err(backend)?;
+        Ok(())
+    }
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let mut db = self.storage.connection().await.map_err(backend)?;
+        let (now, id_hash) = (self.ambient.now(), hash(*id));
+        let Some((data, last_seen_at, expires_at)) = sessions::find(&mut db, &id_hash, now, now.minus(IDLE)).await.map_err(backend)? else {
+            return Ok(None);
+        };
+        if last_seen_at.plus(NOTED_EVERY) < now {
+            sessions::touch(&mut db, &id_hash, now).await.map_err(backend)?;
+        }
+        let data = serde_json::from_str(&data).map_err(|error| Error::Decode(error.to_string()))?;
+        let expiry_date =
+            OffsetDateTime::from_unix_timestamp(expires_at.as_millis() / 1000).map_err(|error| Error::Decode(error.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
+    }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        let mut db = self.storage.connection().await.map_err(backend)?;
+        sessions::delete(&mut db, &hash(*id)).await.map_err(backend)
+    }
+}
+
+fn hash(id: Id) -> String {
+    BASE64URL_NOPAD.encode(digest(&SHA256, &id.0.to_be_bytes()).as_ref())
+}
+
+fn user(record: &Record) -> Option<(app::domain::id::OrganizationId, app::domain::id::UserId)> {
+    read::<SignedIn>(record, key::SIGNED_IN).map(|signed_in| (signed_in.organization, signed_in.user))
+}
+
+fn encode(record: &Record) -> Result<String> {
+    serde_json::to_string(&record.data).map_err(|error| Error::Encode(error.to_string()))
+}
+
+fn end(record: &Record) -> Timestamp {
+    Timestamp::from_millis(record.expiry_date.unix_timestamp().saturating_mul(1000))
+}
+
+fn backend(error: StorageError) -> Error {
+    Error::Backend(format!("{error}: {:?}", std::error::Error::source(&error)))
+}

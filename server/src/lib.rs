@@ -1,0 +1,11 @@
+//! The server: everything that needs a machine. `main.rs` only calls [`cli::run`].
+
+pub mod ambient;
+pub mod cli;
+pub mod config;
+pub mod http;
+pub mod mail;
+pub mod passkey;
+pub mod secret;
+pub mod service;
+pub mod storage;

@@ -1,0 +1,264 @@
+//! What the mails say. Names of people and organizations are what strangers typed, at get-started even strangers to the one
+//! who gets the mail: they are escaped, kept on their line, and kept from becoming links.
+
+use super::{
+    Message,
+    layout::{self, Block, grouped, name},
+};
+use app::domain::{id::OrganizationId, text::EmailAddress, time::Timestamp};
+
+/// What a mail with a registration code tells.
+#[derive(Clone, Copy)]
+pub struct RegistrationCode<'a> {
+    /// Where it goes.
+    pub to: &'a EmailAddress,
+    /// The person's name, as typed.
+    pub name: &'a str,
+    /// The organization's name, as typed.
+    pub organization: &'a str,
+    /// The organization's id, which tells organizations of one name apart.
+    pub organization_id: OrganizationId,
+    /// Its 16 digits, nothing between them.
+    pub code: &'a str,
+    /// The page to type it on, with email and organization filled in, never the code.
+    pub activate_link: &'a str,
+    /// Until when the code can be used.
+    pub expires_at: Timestamp,
+}
+
+/// What there is already under the address that a code goes to.
+#[derive(Clone, Copy)]
+pub struct Accounts<'a> {
+    /// The names of the organizations, as typed.
+    pub organizations: &'a [String],
+    /// The sign-in page.
+    pub sign_in_link: &'a str,
+}
+
+/// The mail with the registration code.
+pub fn registration_code(facts: &RegistrationCode<'_>) -> Message {
+    let mut blocks = vec![greeting(facts), asked(facts)];
+    blocks.extend(how_to_activate(facts));
+    written(facts, &blocks)
+}
+
+/// The same for an address that has accounts in other organizations. Only the mail says so: the page that was filled in
+/// answers the same to everyone.
+pub fn registration_code_beside(facts: &RegistrationCode<'_>, accounts: &Accounts<'_>) -> Message {
+    let mut blocks = vec![
+        greeting(facts),
+        asked(facts),
+        Block::Paragraph("You already have an account in:".into()),
+        Block::List(accounts.organizations.iter().map(|organization| name(organization)).collect()),
+        Block::Paragraph("Nothing has changed there. If you only wanted to sign in, you need no code: go to the sign-in page.".into()),
+        Block::Link { label: "Sign-in page".into(), address: accounts.sign_in_link.into() },
+        Block::Paragraph("If you want the new organization as well, use the code.".into()),
+    ];
+    blocks.extend(how_to_activate(facts));
+    written(facts, &blocks)
+}
+
+fn greeting(facts: &RegistrationCode<'_>) -> Block {
+    Block::Paragraph(format!("Hello {},", name(facts.name)))
+}
+
+fn asked(facts: &RegistrationCode<'_>) -> Block {
+    Block::Paragraph(format!(
+        "Someone, hopefully you, gave this mail address for the organization {} on Countersign.",
+        name(facts.organization)
+    ))
+}
+
+fn how_to_activate(facts: &RegistrationCode<'_>) -> [Block; 6] {
+    [
+        Block::Paragraph("Your code to activate it:".into()),
+        Block::Code(grouped(facts.code)),
+        Block::Link { label: "Type it on this page".into(), address: facts.activate_link.into() },
+        Block::Facts(vec![
+            ("Valid until", facts.expires_at.to_minute()),
+            ("Organization", name(facts.organization)),
+            ("Its id", facts.organization_id.to_string()),
+        ]),
+        Block::Paragraph(
+            "Opening the page signs nobody in and uses nothing up; you can do it again, and on another device. If the code has run out, the page \
+             sends you a new one."
+                .into(),
+        ),
+        Block::Paragraph(
+            "If you didn't ask for this, ignore this mail: without the code nothing happens. Give the code to nobody. Countersign has no passwords, \
+             and no one from it will ever ask you for one."
+                .into(),
+        ),
+    ]
+}
+
+fn written(facts: &RegistrationCode<'_>, blocks: &[Block]) -> Message {
+    // Programs make no links in subjects, so here the name is as it was typed.
+    let organization: String = facts.organization.trim().chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
+    let subject = format!("Activate {organization} on Countersign: your code");
+    Message { to: facts.to.clone(), text: layout::text(blocks), html: layout::html(&subject, blocks), subject }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_facts<T>(name: &str, organization: &str, then: impl FnOnce(&RegistrationCode<'_>) -> T) -> T {
+        then(&RegistrationCode {
+            to: &EmailAddress::parse("ada@example.org").unwrap(),
+            name,
+            organization,
+            organization_id: OrganizationId::from_bytes([1; 16]),
+            code: "1234567890123456",
+            activate_link: "https://id.example.org/get-started/activate?email=ada%40example.org&organization=or-01040-g2081-040g2081040g2081",
+            expires_at: Timestamp::from_millis(1_795_343_400_000),
+        })
+    }
+
+    #[test]
+    fn the_plain_part_reads_well_on_its_own() {
+        let message = with_facts("Ada Lovelace", "Acme", registration_code);
+        assert_eq!(message.subject, "Activate Acme on Countersign: your code");
+        insta::assert_snapshot!(message.text, @r"
+        Hello Ada Lovelace,
+
+        Someone, hopefully you, gave this mail address for the organization Acme
+        on Countersign.
+
+        Your code to activate it:
+
+            1234 5678 9012 3456
+
+        Type it on this page:
+        https://id.example.org/get-started/activate?email=ada%40example.org&organization=or-01040-g2081-040g2081040g2081
+
+        Valid until:  2026-11-22 10:30 UTC
+        Organization: Acme
+        Its id:       or-01040-g2081-040g2081040g2081
+
+        Opening the page signs nobody in and uses nothing up; you can do it
+        again, and on another device. If the code has run out, the page sends
+        you a new one.
+
+        If you didn't ask for this, ignore this mail: without the code nothing
+        happens. Give the code to nobody. Countersign has no passwords, and no
+        one from it will ever ask you for one.
+
+        Countersign
+        ");
+    }
+
+    #[test]
+    fn the_html_part_says_the_same() {
+        let message = with_facts("Ada Lovelace", "Acme", registration_code);
+        insta::assert_snapshot!(message.html, @r#"
+        <!doctype html>
+        <html lang="en">
+        <head>
+        <meta charset="utf-8">
+        <meta name="viewport" content="width=device-width">
+        <meta name="color-scheme" content="light dark">
+        <meta name="supported-color-schemes" content="light dark">
+        <style>:root { color-scheme: light dark; supported-color-schemes: light dark; }</style>
+        <title>Activate Acme on Countersign: your code</title>
+        </head>
+        <body style="margin:0;padding:24px 16px">
+        <div style="max-width:34em;margin:0 auto;font-family:system-ui,-apple-system,'Segoe UI',Roboto,Helvetica,Arial,sans-serif;font-size:16px;line-height:1.5">
+        <p style="margin:0 0 16px">Hello Ada Lovelace,</p>
+        <p style="margin:0 0 16px">Someone, hopefully you, gave this mail address for the organization Acme on Countersign.</p>
+        <p style="margin:0 0 16px">Your code to activate it:</p>
+        <p style="margin:0 0 16px;padding:16px 8px;border:2px solid;border-radius:8px;text-align:center;font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:22px;font-weight:bold">1234 5678 9012 3456</p>
+        <p style="margin:0 0 16px"><a href="https://id.example.org/get-started/activate?email=ada%40example.org&amp;organization=or-01040-g2081-040g2081040g2081" style="font-weight:bold">Type it on this page</a><br>
+        <span style="font-size:14px;overflow-wrap:anywhere;word-break:break-word">https://id.example.org/get-started/activate?email=ada%40example.org&amp;organization=or-01040-g2081-040g2081040g2081</span></p>
+        <p style="margin:0 0 16px">Valid until: <b style="overflow-wrap:anywhere"><bdi>2026-11-22 10:30 UTC</bdi></b><br>
+        Organization: <b style="overflow-wrap:anywhere"><bdi>Acme</bdi></b><br>
+        Its id: <b style="overflow-wrap:anywhere"><bdi>or-01040-g2081-040g2081040g2081</bdi></b></p>
+        <p style="margin:0 0 16px">Opening the page signs nobody in and uses nothing up; you can do it again, and on another device. If the code has run out, the page sends you a new one.</p>
+        <p style="margin:0 0 16px">If you didn&#39;t ask for this, ignore this mail: without the code nothing happens. Give the code to nobody. Countersign has no passwords, and no one from it will ever ask you for one.</p>
+        <p style="margin:32px 0 0;font-size:14px">Countersign</p>
+        </div>
+        </body>
+        </html>
+        "#);
+    }
+
+    #[test]
+    fn whoever_has_accounts_elsewhere_is_told_so() {
+        let organizations = ["Analytical Engines".to_owned(), "Royal <Society>".to_owned()];
+        let accounts = Accounts { organizations: &organizations, sign_in_link: "https://id.example.org/login" };
+        let message = with_facts("Ada Lovelace", "Acme", |facts| registration_code_beside(facts, &accounts));
+        assert_eq!(message.subject, "Activate Acme on Countersign: your code");
+        assert!(message.html.contains("<li><bdi>Royal &lt;Society&gt;</bdi></li>"), "{}", message.html);
+        insta::assert_snapshot!(message.text, @r"
+        Hello Ada Lovelace,
+
+        Someone, hopefully you, gave this mail address for the organization Acme
+        on Countersign.
+
+        You already have an account in:
+
+          * Analytical Engines
+          * Royal <Society>
+
+        Nothing has changed there. If you only wanted to sign in, you need no
+        code: go to the sign-in page.
+
+        Sign-in page:
+        https://id.example.org/login
+
+        If you want the new organization as well, use the code.
+
+        Your code to activate it:
+
+            1234 5678 9012 3456
+
+        Type it on this page:
+        https://id.example.org/get-started/activate?email=ada%40example.org&organization=or-01040-g2081-040g2081040g2081
+
+        Valid until:  2026-11-22 10:30 UTC
+        Organization: Acme
+        Its id:       or-01040-g2081-040g2081040g2081
+
+        Opening the page signs nobody in and uses nothing up; you can do it
+        again, and on another device. If the code has run out, the page sends
+        you a new one.
+
+        If you didn't ask for this, ignore this mail: without the code nothing
+        happens. Give the code to nobody. Countersign has no passwords, and no
+        one from it will ever ask you for one.
+
+        Countersign
+        ");
+    }
+
+    #[test]
+    fn hostile_names_stay_names() {
+        let name = "\"><img src=x onerror=alert(1)>'&";
+        let organization = "Acme\r\nBcc: eve@example.org https://evil.example/<b>";
+        let message = with_facts(name, organization, registration_code);
+        assert!(!message.subject.contains(char::is_control), "{:?}", message.subject);
+        assert!(!message.html.contains("<img") && !message.html.contains("<b>"), "{}", message.html);
+        assert!(message.html.contains("&quot;&gt;&lt;img src=x onerror=alert(1)&gt;&#39;&amp;"), "{}", message.html);
+        // A title is never made a link.
+        let (_, body) = message.html.split_once("</head>").unwrap();
+        assert!(!body.contains("evil.example") && !message.text.contains("https://evil"), "{}", message.text);
+        assert_eq!(message.text.matches("https://").count(), 1);
+    }
+
+    #[test]
+    fn the_code_stands_once_in_each_part_and_nowhere_else() {
+        let message = with_facts("Ada", "Acme", registration_code);
+        assert_eq!(message.text.matches("1234 5678 9012 3456").count(), 1);
+        assert_eq!(message.html.matches("1234 5678 9012 3456").count(), 1);
+        assert!(!message.subject.contains("1234") && !message.html.contains("1234567890123456"));
+    }
+
+    #[test]
+    fn lines_are_short_enough_to_be_quoted_even_with_the_longest_names() {
+        let longest = ["Wort"; 20].join(" ");
+        let message = with_facts(&longest, &longest, registration_code);
+        for line in message.text.lines().filter(|line| !line.starts_with("https://") && !line.starts_with("Organization:")) {
+            assert!(line.chars().count() <= 72, "{line}");
+        }
+    }
+}

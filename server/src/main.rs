@@ -1,0 +1,8 @@
+//! The command `countersign`.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    server::cli::run().await
+}

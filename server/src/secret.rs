@@ -1,0 +1,140 @@
+//! The server's own secret: 32 bytes outside of the database, from which every key of the server is derived by purpose.
+//!
+//! It encrypts what must wait in the database in readable form, which is the text of queued mails: they carry registration
+//! codes, of which the database otherwise only knows hashes.
+
+use crate::ambient::Ambient;
+use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
+use ring::{
+    aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hkdf::{HKDF_SHA256, Salt},
+};
+use std::{fs, io, path::Path};
+
+/// Why there is no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The text isn't 64 hexadecimal digits.
+    #[error("the server's secret must be 32 bytes as 64 hexadecimal digits (make one with: openssl rand -hex 32)")]
+    Malformed,
+    /// The file can't be read or written.
+    #[error("the server's secret can't be kept in {path}: {source}")]
+    File {
+        /// Where.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Something sealed that doesn't open: another secret, another place, or changed bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this was sealed under another secret or was changed")]
+pub struct SealError;
+
+/// The server's secret.
+#[derive(Clone)]
+pub struct ServerSecret([u8; 32]);
+
+impl ServerSecret {
+    /// Reads 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`SecretError::Malformed`].
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.trim().as_bytes()).map_err(|_| SecretError::Malformed)?;
+        bytes.try_into().map(Self).map_err(|_| SecretError::Malformed)
+    }
+
+    /// Reads the file, or makes a secret and writes it there, readable for its owner only.
+    ///
+    /// # Errors
+    /// When the file can't be read, is malformed, or can't be written.
+    pub fn read_or_create(path: &Path, ambient: &Ambient) -> Result<Self, SecretError> {
+        let failed = |source| SecretError::File { path: path.display().to_string(), source };
+        match fs::read_to_string(path) {
+            Ok(text) => Self::parse(&text),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let secret = Self(ambient.bytes());
+                write_private(path, &format!("{}\n", HEXLOWER_PERMISSIVE.encode(&secret.0))).map_err(failed)?;
+                Ok(secret)
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Encrypts a text which only opens again for the same place (ChaCha20-Poly1305; nonce ‖ ciphertext ‖ tag, base64url).
+    ///
+    /// # Errors
+    /// Never in practice: the text would have to be longer than 256 GiB.
+    pub fn seal(&self, place: &str, text: &str, ambient: &Ambient) -> Result<String, SealError> {
+        let nonce: [u8; NONCE_LEN] = ambient.bytes();
+        let mut sealed = text.as_bytes().to_vec();
+        self.key()?
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(place.as_bytes()), &mut sealed)
+            .map_err(|_| SealError)?;
+        Ok(BASE64URL_NOPAD.encode(&[nonce.as_slice(), &sealed].concat()))
+    }
+
+    /// Opens what was sealed for this place.
+    ///
+    /// # Errors
+    /// [`SealError`] when it wasn't.
+    pub fn open(&self, place: &str, sealed: &str) -> Result<String, SealError> {
+        let bytes = BASE64URL_NOPAD.decode(sealed.as_bytes()).map_err(|_| SealError)?;
+        let (nonce, ciphertext) = bytes.split_at_checked(NONCE_LEN).ok_or(SealError)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| SealError)?;
+        let mut text = ciphertext.to_vec();
+        let text = self.key()?.open_in_place(nonce, Aad::from(place.as_bytes()), &mut text).map_err(|_| SealError)?;
+        String::from_utf8(text.to_vec()).map_err(|_| SealError)
+    }
+
+    /// HKDF-SHA-256 of the secret for sealing.
+    fn key(&self) -> Result<LessSafeKey, SealError> {
+        let derived = Salt::new(HKDF_SHA256, b"countersign").extract(&self.0);
+        let key = derived.expand(&[b"countersign/sealed-mail/v1"], &CHACHA20_POLY1305).map_err(|_| SealError)?;
+        Ok(LessSafeKey::new(UnboundKey::from(key)))
+    }
+}
+
+#[cfg(unix)]
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    use std::{io::Write, os::unix::fs::OpenOptionsExt};
+
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+#[cfg(not(unix))]
+fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    fs::write(path, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_sealed_opens_at_its_place_and_only_there() {
+        let ambient = Ambient::of_this_machine();
+        let secret = ServerSecret::parse(&"ab".repeat(32)).unwrap();
+        let sealed = secret.seal("mail 1", "code 1234", &ambient).unwrap();
+        assert!(!sealed.contains("1234"));
+        assert_eq!(secret.open("mail 1", &sealed).as_deref(), Ok("code 1234"));
+        assert_eq!(secret.open("mail 2", &sealed), Err(SealError));
+        assert_eq!(ServerSecret::parse(&"cd".repeat(32)).unwrap().open("mail 1", &sealed), Err(SealError));
+        assert_eq!(secret.open("mail 1", "AAAA"), Err(SealError));
+    }
+
+    #[test]
+    fn a_secret_is_made_once_and_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        let ambient = Ambient::of_this_machine();
+        let first = ServerSecret::read_or_create(&path, &ambient).unwrap();
+        assert_eq!(ServerSecret::read_or_create(&path, &ambient).unwrap().0, first.0);
+        fs::write(&path, "not a secret").unwrap();
+        assert!(matches!(ServerSecret::read_or_create(&path, &ambient), Err(SecretError::Malformed)));
+    }
+}

@@ -1,0 +1,160 @@
+//! Registration codes: 16 digits, typed by hand. They have 53 bits, so only a slow, salted hash of one is kept.
+
+use crate::ambient::Ambient;
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version,
+    password_hash::{Error, SaltString},
+};
+use std::sync::Arc;
+use tokio::{sync::Semaphore, task::spawn_blocking};
+
+/// How many digits a code has.
+const DIGITS: usize = 16;
+
+/// What was typed isn't 16 digits.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodeError {
+    /// Something else than digits.
+    #[error("A code has only digits. Compare it with the mail.")]
+    NotDigits,
+    /// Not 16.
+    #[error("A code has 16 digits; these are {0}. Compare them with the mail.")]
+    Length(usize),
+}
+
+/// A registration code in readable form: only ever on its way into a mail or to the comparison.
+pub struct RegistrationCode(String);
+
+impl RegistrationCode {
+    /// A new one; every digit is equally likely.
+    pub fn generate(ambient: &Ambient) -> Self {
+        let mut digits = String::with_capacity(DIGITS);
+        while digits.len() < DIGITS {
+            // 250 is the largest multiple of 10 that fits a byte: the rest would favour small digits.
+            let [byte] = ambient.bytes();
+            if byte < 250 {
+                digits.push(char::from(b'0' + byte % 10));
+            }
+        }
+        Self(digits)
+    }
+
+    /// Reads what was typed; spaces and hyphens don't count.
+    ///
+    /// # Errors
+    /// Says what is wrong, as a sentence for the person who typed it.
+    pub fn parse(typed: &str) -> Result<Self, CodeError> {
+        let digits: String =
+            typed.chars().filter(|char| !(char.is_whitespace() || matches!(char, '-' | '‐' | '‑' | '–' | '—'))).take(200).collect();
+        if !digits.chars().all(|char| char.is_ascii_digit()) {
+            return Err(CodeError::NotDigits);
+        }
+        if digits.len() == DIGITS { Ok(Self(digits)) } else { Err(CodeError::Length(digits.len())) }
+    }
+
+    /// The 16 digits.
+    pub fn digits(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Hashes and compares codes, as many at once as there are processors: each takes 7 MiB.
+pub struct Codes {
+    room: Arc<Semaphore>,
+}
+
+impl Codes {
+    /// With room for every processor.
+    pub fn new() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self { room: Arc::new(Semaphore::new(processors)) }
+    }
+
+    /// A PHC string: Argon2id with a fresh salt.
+    ///
+    /// # Errors
+    /// When the work couldn't be done.
+    pub async fn hash(&self, code: &RegistrationCode, ambient: &Ambient) -> Result<String, Error> {
+        let digits = code.0.clone();
+        let salt = SaltString::encode_b64(&ambient.bytes::<16>())?;
+        self.work(move || Ok(argon2()?.hash_password(digits.as_bytes(), &salt)?.to_string())).await
+    }
+
+    /// Which of these hashes is the code's, if any. Always does the work of `places` comparisons, so that its time tells
+    /// nothing about how many there are.
+    ///
+    /// # Errors
+    /// When a hash can't be read or the work couldn't be done.
+    pub async fn find(&self, code: &RegistrationCode, hashes: Vec<String>, places: usize) -> Result<Option<usize>, Error> {
+        let digits = code.0.clone();
+        self.work(move || {
+            let argon2 = argon2()?;
+            let mut found = None;
+            for place in 0..places {
+                match hashes.get(place) {
+                    Some(hash) => {
+                        if argon2.verify_password(digits.as_bytes(), &PasswordHash::new(hash)?).is_ok() {
+                            found = Some(place);
+                        }
+                    }
+                    None => {
+                        argon2.hash_password(digits.as_bytes(), &SaltString::encode_b64(&[0; 16])?)?;
+                    }
+                }
+            }
+            Ok(found)
+        })
+        .await
+    }
+
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+        let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Error::Crypto)?;
+        spawn_blocking(move || {
+            let _room = room;
+            work()
+        })
+        .await
+        .map_err(|_| Error::Crypto)?
+    }
+}
+
+/// OWASP's Argon2id setting with the least memory: 7 MiB, 5 passes, 1 lane.
+fn argon2() -> Result<Argon2<'static>, Error> {
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(7 * 1024, 5, 1, None)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_read_with_any_spacing() {
+        for typed in ["1234567890123456", "1234 5678 9012 3456", " 1234-5678-9012-3456\n", "1234–5678 – 9012‑3456"] {
+            assert_eq!(RegistrationCode::parse(typed).map(|code| code.0), Ok("1234567890123456".to_owned()), "{typed}");
+        }
+    }
+
+    #[test]
+    fn malformed_codes_say_what_is_wrong() {
+        for (typed, error) in [
+            ("", CodeError::Length(0)),
+            ("123", CodeError::Length(3)),
+            ("12345678901234567", CodeError::Length(17)),
+            ("1234 5678 9012 345x", CodeError::NotDigits),
+            ("١٢٣٤٥٦٧٨٩٠١٢٣٤٥٦", CodeError::NotDigits),
+        ] {
+            assert_eq!(RegistrationCode::parse(typed).err(), Some(error), "{typed}");
+        }
+        assert_eq!(RegistrationCode::parse(&"1".repeat(10_000)).err(), Some(CodeError::Length(200)));
+    }
+
+    #[tokio::test]
+    async fn a_code_is_found_among_hashes_and_no_other_is() {
+        let (codes, ambient) = (Codes::new(), Ambient::of_this_machine());
+        let (code, other) = (RegistrationCode::generate(&ambient), RegistrationCode::generate(&ambient));
+        let hashes = vec![codes.hash(&other, &ambient).await.unwrap(), codes.hash(&code, &ambient).await.unwrap()];
+        assert!(!hashes[1].contains(code.digits()));
+        assert_eq!(codes.find(&code, hashes.clone(), 3).await, Ok(Some(1)));
+        assert_eq!(codes.find(&RegistrationCode::generate(&ambient), hashes, 3).await, Ok(None));
+    }
+}

@@ -1,0 +1,473 @@
+//! Creating an organization: account, code by mail, activation, passkey and recovery key.
+//!
+//! Whether an address is known shows nowhere: the answers are the same, and so is the work that a caller can time.
+
+use super::{RequestBackend, code::RegistrationCode, session::SignedIn};
+use crate::{
+    config::Organizations,
+    mail::message,
+    passkey::{NewPasskey, Owner},
+    storage::{
+        StorageError, commit,
+        credentials::{self, NewCredential, NewKind},
+        organizations,
+        registrations::{self, NewCode, Registration as Row},
+        users::{self, NewUser, User},
+    },
+};
+use app::{
+    action::recovery_key::verify_recovery_key,
+    domain::{
+        id::{CodeId, CredentialId, OrganizationId, RegistrationId, UserId},
+        text::{EmailAddress, OrganizationName, PersonName, TextError},
+        time::Timestamp,
+    },
+    page::get_started::activate_path,
+    refusal::{Code, FieldError, Refusal},
+    rpc::{
+        about::Founding,
+        get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, RegistrationStep, Started},
+    },
+};
+use data_encoding::BASE64URL_NOPAD;
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+
+/// How long a registration code works.
+const CODE_LIFE: Duration = Duration::from_hours(4);
+/// How often it may be typed wrongly.
+const CODE_TRIES: i64 = 5;
+/// With how many of a user's codes a typed one is compared, so that an old one can be told from a wrong one.
+const CODES_COMPARED: usize = 3;
+
+pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrganization) -> Result<Started, Refusal> {
+    require_open(backend, None).await?;
+    let (email, name, organization_name) = check_fields(&new)?;
+    backend.services.limits.mail(&email)?;
+    let (code, hash) = new_code(backend).await?;
+    let ambient = &backend.services.ambient;
+    let organization = OrganizationId::from_bytes(ambient.bytes());
+    let user = UserId::from_bytes(ambient.bytes());
+    let now = ambient.now();
+
+    let failed = |error| backend.storage_failed(error);
+    let mut transaction = backend.services.storage.begin().await.map_err(failed)?;
+    organizations::insert(&mut transaction, organization, &organization_name, now).await.map_err(failed)?;
+    let new_user = NewUser { id: user, organization, email: &email, name: name.as_str(), created_at: now };
+    users::insert(&mut transaction, new_user).await.map_err(failed)?;
+    let recipient = Recipient { organization, user, email: &email, name: name.as_str(), organization_name: organization_name.as_str() };
+    send_code(backend, &mut transaction, recipient, &code, &hash, now).await?;
+    commit(transaction).await.map_err(failed)?;
+    backend.services.outbox.wake();
+    Ok(Started { organization, email: email.into() })
+}
+
+pub(super) async fn send_new_code(backend: &RequestBackend, email: &str, organization: Option<OrganizationId>) -> Result<(), Refusal> {
+    let email = check_email(email)?;
+    backend.services.limits.mail(&email)?;
+    backend.services.storage.ping().await.map_err(|error| backend.storage_failed(error))?;
+    // Behind the answer: how long this takes would tell whether there is such a user.
+    let later = RequestBackend::new(Arc::clone(&backend.services), backend.session.clone(), backend.client.clone());
+    tokio::spawn(async move {
+        // A refusal was logged where it arose; the person sees no mail and asks again.
+        let _ = replace_code(&later, &email, organization).await;
+    });
+    Ok(())
+}
+
+async fn replace_code(backend: &RequestBackend, email: &EmailAddress, organization: Option<OrganizationId>) -> Result<(), Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let (code, hash) = new_code(backend).await?;
+    let mut transaction = backend.services.storage.begin().await.map_err(failed)?;
+    let Some(user) = find_user(&mut transaction, email, organization).await.map_err(failed)?.filter(|user| user.registered_at.is_none())
+    else {
+        return Ok(());
+    };
+    let now = backend.services.ambient.now();
+    let recipient = Recipient {
+        organization: user.organization,
+        user: user.id,
+        email: &user.email,
+        name: &user.name,
+        organization_name: &user.organization_name,
+    };
+    send_code(backend, &mut transaction, recipient, &code, &hash, now).await?;
+    commit(transaction).await.map_err(failed)?;
+    backend.services.outbox.wake();
+    Ok(())
+}
+
+pub(super) async fn code_state(backend: &RequestBackend, email: &str, organization: Option<OrganizationId>) -> Result<CodeState, Refusal> {
+    // Whoever names the organization by its random id has the link; without it, nothing is told.
+    let (Ok(email), Some(_)) = (EmailAddress::parse(email), organization) else { return Ok(CodeState::NotLive) };
+    let failed = |error| backend.storage_failed(error);
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let Some(user) = find_user(&mut db, &email, organization).await.map_err(failed)?.filter(|user| user.registered_at.is_none()) else {
+        return Ok(CodeState::NotLive);
+    };
+    let now = backend.services.ambient.now();
+    let newest = registrations::newest_codes(&mut db, user.id).await.map_err(failed)?;
+    let live = newest.iter().find(|code| code.ended_at.is_none() && code.tries < CODE_TRIES && now < code.expires_at);
+    Ok(live.map_or(CodeState::NotLive, |code| CodeState::Live { expires_at: code.expires_at }))
+}
+
+pub(super) async fn activate(
+    backend: &RequestBackend,
+    email: &str,
+    organization: Option<OrganizationId>,
+    typed: &str,
+) -> Result<(), Refusal> {
+    let email = check_email(email)?;
+    let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
+    backend.services.limits.code(&email)?;
+    let failed = |error| backend.storage_failed(error);
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let user = find_user(&mut db, &email, organization).await.map_err(failed)?;
+    let codes = match &user {
+        Some(user) => registrations::newest_codes(&mut db, user.id).await.map_err(failed)?,
+        None => Vec::new(),
+    };
+    let live = codes.iter().find(|code| code.ended_at.is_none());
+    let try_left = match live {
+        Some(code) => registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?,
+        None => false,
+    };
+    // The comparison takes a while, and connections are few.
+    drop(db);
+    let hashes = codes.iter().map(|code| code.hash.clone()).collect();
+    let found = backend.services.codes.find(&typed, hashes, CODES_COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+    let (Some(user), Some(code)) = (user, found.and_then(|place| codes.get(place))) else { return Err(wrong_code()) };
+    if user.registered_at.is_some() {
+        return Err(Refusal::new(Code::EndedCode, "This code was used: you are registered already. Sign in with your passkey."));
+    }
+    if code.ended_at.is_some() {
+        return Err(Refusal::new(
+            Code::EndedCode,
+            "A newer code was sent, so this one no longer works. Use the newest mail, or send a new code.",
+        ));
+    }
+    if !try_left {
+        return Err(Refusal::new(
+            Code::EndedCode,
+            "This code was stopped after five wrong tries. Send a new code; your account is untouched.",
+        ));
+    }
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
+    drop(db);
+    if code.expires_at <= backend.services.ambient.now() {
+        return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its four hours are over. Send a new code."));
+    }
+    begin(backend, &user, code.id).await
+}
+
+/// Begins the registration in this browser, and ends it wherever else it was.
+async fn begin(backend: &RequestBackend, user: &User, code: CodeId) -> Result<(), Refusal> {
+    let services = &backend.services;
+    let owner = Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: &user.name, organization: &user.organization_name };
+    let begun = services.ceremonies.begin_registration(owner).map_err(|error| backend.hide(Code::Internal, &error))?;
+    let now = services.ambient.now();
+    let registration = Row {
+        id: RegistrationId::from_bytes(services.ambient.bytes()),
+        organization: user.organization,
+        user: user.id,
+        code,
+        challenge: begun.challenge,
+        options: begun.options.to_string(),
+        ceremony: begun.ceremony,
+        passkey: None,
+        created_at: now,
+        expires_at: now.plus(super::session::REGISTRATION),
+        ended_at: None,
+    };
+    let failed = |error| backend.storage_failed(error);
+    let mut transaction = services.storage.begin().await.map_err(failed)?;
+    registrations::begin(&mut transaction, &registration).await.map_err(failed)?;
+    commit(transaction).await.map_err(failed)?;
+    backend.begin_registration(registration.id).await
+}
+
+pub(super) async fn registration(backend: &RequestBackend) -> Result<Registration, Refusal> {
+    let (row, user) = current(backend).await?;
+    Ok(Registration {
+        email: user.email.into(),
+        name: user.name,
+        organization: user.organization,
+        organization_name: user.organization_name,
+        step: if row.passkey.is_some() { RegistrationStep::RecoveryKit } else { RegistrationStep::Passkey },
+        challenge: row.challenge,
+        started_at: row.created_at,
+        expires_at: row.expires_at,
+        recovery_url: format!("{}/recover", backend.services.config.origin_text()),
+    })
+}
+
+pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
+    let (row, _) = current(backend).await?;
+    serde_json::from_str(&row.options).map_err(|error| backend.hide(Code::Internal, &error))
+}
+
+pub(super) async fn keep_passkey(backend: &RequestBackend, response: Value) -> Result<(), Refusal> {
+    let (row, _) = current(backend).await?;
+    let passkey = backend.services.ceremonies.finish_registration(&row.ceremony, &row.challenge, response).map_err(|error| {
+        tracing::warn!(registration = %row.id, %error, "a new passkey was refused");
+        Refusal::new(Code::PasskeyRefused, "The new passkey couldn't be verified. Nothing was saved. Try again, or use another device.")
+    })?;
+    let failed = |error| backend.storage_failed(error);
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    if credentials::find_passkey(&mut db, &passkey.credential_id).await.map_err(failed)?.is_some() {
+        return Err(taken());
+    }
+    let json = serde_json::to_string(&passkey).map_err(|error| backend.hide(Code::Internal, &error))?;
+    if registrations::keep_passkey(&mut db, row.id, &json).await.map_err(failed)? {
+        Ok(())
+    } else {
+        Err(Refusal::new(Code::BadRequest, "A passkey was made for this registration already. Go on with the recovery kit."))
+    }
+}
+
+pub(super) async fn finish_registration(backend: &RequestBackend, proof: RecoveryKeyProof) -> Result<(), Refusal> {
+    let (row, user) = current(backend).await?;
+    require_open(backend, Some(user.organization)).await?;
+    let Some(passkey) = &row.passkey else {
+        return Err(Refusal::new(Code::BadRequest, "Make a passkey first; the recovery kit comes after it."));
+    };
+    let passkey: NewPasskey = serde_json::from_str(passkey).map_err(|error| backend.hide(Code::Internal, &error))?;
+    check_proof(&proof, &row.challenge)?;
+    let now = backend.services.ambient.now();
+    let credentials = [passkey_credential(backend, &row, passkey, now), recovery_credential(backend, &row, proof, now)];
+    match register(backend, &row, &credentials, now).await {
+        Ok(Registered::Now) => {}
+        Ok(Registered::Over) => return Err(over()),
+        Ok(Registered::AnotherWasFirst) => return Err(closed(backend.services.config.contact.as_deref())),
+        Err(StorageError::Conflict(_)) => return Err(taken()),
+        Err(error) => return Err(backend.storage_failed(error)),
+    }
+    backend.begin_session(SignedIn { organization: user.organization, user: user.id }).await.map_err(|refusal| Refusal {
+        message: "You are registered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
+        ..refusal
+    })
+}
+
+/// What became of a registration.
+enum Registered {
+    /// It is done.
+    Now,
+    /// It was finished or went on elsewhere in the meantime.
+    Over,
+    /// Only the first organization may be founded, and this isn't it.
+    AnotherWasFirst,
+}
+
+/// One transaction: registration, user, code, credentials and organization, or none of them.
+async fn register(backend: &RequestBackend, row: &Row, credentials: &[NewCredential], now: Timestamp) -> Result<Registered, StorageError> {
+    let mut transaction = backend.services.storage.begin().await?;
+    // Each of these is taken by exactly one of two that come at the same time.
+    let ours = registrations::end(&mut transaction, row.id, now).await?
+        && users::register(&mut transaction, row.organization, row.user, now).await?;
+    if !ours {
+        return Ok(Registered::Over);
+    }
+    // Anyone can ask for a new code: that must not stop whoever has typed the one before.
+    registrations::end_codes(&mut transaction, row.user, now).await?;
+    if backend.services.config.organizations == Organizations::First {
+        organizations::lock_inactive(&mut transaction).await?;
+        if organizations::another_is_active(&mut transaction, Some(row.organization)).await? {
+            return Ok(Registered::AnotherWasFirst);
+        }
+    }
+    for credential in credentials {
+        credentials::insert(&mut transaction, credential).await?;
+    }
+    organizations::activate(&mut transaction, row.organization, now).await?;
+    commit(transaction).await?;
+    Ok(Registered::Now)
+}
+
+fn passkey_credential(backend: &RequestBackend, row: &Row, passkey: NewPasskey, now: Timestamp) -> NewCredential {
+    NewCredential {
+        id: CredentialId::from_bytes(backend.services.ambient.bytes()),
+        organization: row.organization,
+        user: row.user,
+        kind: NewKind::Passkey {
+            credential_id: passkey.credential_id,
+            algorithm: passkey.algorithm,
+            public_key: passkey.public_key,
+            sign_count: passkey.sign_count,
+            aaguid: passkey.aaguid,
+            transports: Value::from(passkey.transports).to_string(),
+            backup_eligible: passkey.backup_eligible,
+            backed_up: passkey.backed_up,
+            webauthn: passkey.webauthn,
+        },
+        name: "Passkey 1".to_owned(),
+        client_data: passkey.client_data,
+        attestation_object: passkey.attestation_object,
+        created_at: now,
+    }
+}
+
+fn recovery_credential(backend: &RequestBackend, row: &Row, proof: RecoveryKeyProof, now: Timestamp) -> NewCredential {
+    NewCredential {
+        id: CredentialId::from_bytes(backend.services.ambient.bytes()),
+        organization: row.organization,
+        user: row.user,
+        kind: NewKind::RecoveryKey { public_key: proof.public_key, salt: proof.salt },
+        name: "Recovery kit 1".to_owned(),
+        client_data: row.challenge.clone(),
+        attestation_object: proof.signature,
+        created_at: now,
+    }
+}
+
+/// Shapes first, then the signature: a kit that can't sign is worth nothing, and better found out now.
+fn check_proof(proof: &RecoveryKeyProof, challenge: &str) -> Result<(), Refusal> {
+    let bytes = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let holds = || {
+        let public_key: [u8; 32] = bytes(&proof.public_key)?.try_into().ok()?;
+        let _salt: [u8; 32] = bytes(&proof.salt)?.try_into().ok()?;
+        verify_recovery_key(&public_key, &bytes(challenge)?, &bytes(&proof.signature)?).ok()
+    };
+    holds().ok_or_else(|| {
+        Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was registered. Reload the page and try again.")
+    })
+}
+
+/// The registration that this browser is in, still under way, and its user.
+async fn current(backend: &RequestBackend) -> Result<(Row, User), Refusal> {
+    let none = || {
+        Refusal::new(
+            Code::NoRegistration,
+            "No registration is under way in this browser. Type the code from your mail to begin or to go on.",
+        )
+    };
+    let failed = |error| backend.storage_failed(error);
+    let id = backend.registration_id().await?.ok_or_else(none)?;
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let row = registrations::find(&mut db, id).await.map_err(failed)?.ok_or_else(none)?;
+    if row.ended_at.is_some() {
+        return Err(over());
+    }
+    if row.expires_at <= backend.services.ambient.now() {
+        return Err(Refusal::new(
+            Code::NoRegistration,
+            "More than an hour has passed, so this registration was stopped. Type the code from your mail to begin again.",
+        ));
+    }
+    let user = users::find(&mut db, row.organization, row.user).await.map_err(failed)?.ok_or_else(none)?;
+    Ok((row, user))
+}
+
+/// Whom a code is for.
+#[derive(Clone, Copy)]
+struct Recipient<'a> {
+    organization: OrganizationId,
+    user: UserId,
+    email: &'a EmailAddress,
+    name: &'a str,
+    organization_name: &'a str,
+}
+
+/// Writes the code's hash and the mail that carries the code, in the caller's transaction.
+async fn send_code(
+    backend: &RequestBackend,
+    transaction: &mut crate::storage::Transaction,
+    to: Recipient<'_>,
+    code: &RegistrationCode,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let expires_at = now.plus(CODE_LIFE);
+    let id = CodeId::from_bytes(backend.services.ambient.bytes());
+    let new_code = NewCode { id, organization: to.organization, user: to.user, hash, created_at: now, expires_at };
+    registrations::replace_code(transaction, new_code).await.map_err(failed)?;
+    let elsewhere = users::organizations_of(transaction, to.email).await.map_err(failed)?;
+    let origin = backend.services.config.origin_text();
+    let facts = message::RegistrationCode {
+        to: to.email,
+        name: to.name,
+        organization: to.organization_name,
+        organization_id: to.organization,
+        code: code.digits(),
+        activate_link: &format!("{origin}{}", activate_path(to.email.as_str(), Some(to.organization))),
+        expires_at,
+    };
+    let message = if elsewhere.is_empty() {
+        message::registration_code(&facts)
+    } else {
+        let accounts = message::Accounts { organizations: &elsewhere, sign_in_link: &format!("{origin}/login") };
+        message::registration_code_beside(&facts, &accounts)
+    };
+    let queued = backend.services.outbox.queue(transaction, &message, to.organization, to.user, expires_at).await;
+    queued.map_err(|error| backend.hide(Code::Internal, &error))
+}
+
+async fn new_code(backend: &RequestBackend) -> Result<(RegistrationCode, String), Refusal> {
+    let code = RegistrationCode::generate(&backend.services.ambient);
+    let hash = backend.services.codes.hash(&code, &backend.services.ambient).await;
+    hash.map(|hash| (code, hash)).map_err(|error| backend.hide(Code::Internal, &error))
+}
+
+/// Deactivated users are left out: nothing here is for them.
+async fn find_user(
+    db: &mut crate::storage::Connection,
+    email: &EmailAddress,
+    organization: Option<OrganizationId>,
+) -> Result<Option<User>, StorageError> {
+    Ok(users::find_by_email(db, email, organization).await?.filter(|user| user.deactivated_at.is_none()))
+}
+
+async fn require_open(backend: &RequestBackend, own: Option<OrganizationId>) -> Result<(), Refusal> {
+    match backend.founding(own).await? {
+        Founding::Open => Ok(()),
+        Founding::Closed { contact } => Err(closed(contact.as_deref())),
+    }
+}
+
+fn closed(contact: Option<&str>) -> Refusal {
+    let whom = contact.unwrap_or("whoever runs this server");
+    Refusal::new(Code::Closed, format!("New organizations can't be created here. Ask {whom}."))
+}
+
+fn check_fields(new: &NewOrganization) -> Result<(EmailAddress, PersonName, OrganizationName), Refusal> {
+    let email = EmailAddress::parse(&new.email);
+    let name = PersonName::parse(&new.name);
+    let organization = OrganizationName::parse(&new.organization);
+    match (email, name, organization) {
+        (Ok(email), Ok(name), Ok(organization)) => Ok((email, name, organization)),
+        (email, name, organization) => {
+            let complaints = [("email", email.err()), ("name", name.err()), ("organization", organization.err())];
+            Err(Refusal::invalid(complaints.into_iter().filter_map(|(field, error)| Some(complaint(field, &error?))).collect()))
+        }
+    }
+}
+
+fn check_email(email: &str) -> Result<EmailAddress, Refusal> {
+    EmailAddress::parse(email).map_err(|error: TextError| Refusal::invalid(vec![complaint("email", &error)]))
+}
+
+fn complaint(field: &str, error: &dyn std::error::Error) -> FieldError {
+    FieldError { field: field.to_owned(), message: error.to_string() }
+}
+
+fn wrong_code() -> Refusal {
+    Refusal {
+        fields: vec![FieldError { field: "code".to_owned(), message: "This isn't the code. Compare it with the newest mail.".to_owned() }],
+        ..Refusal::new(
+            Code::WrongCode,
+            "This isn't the code for this address. After five wrong tries a code stops working; then send a new one.",
+        )
+    }
+}
+
+fn over() -> Refusal {
+    Refusal::new(
+        Code::NoRegistration,
+        "This registration was finished, or went on in another browser. Sign in, or type the code from your mail to go on here.",
+    )
+}
+
+fn taken() -> Refusal {
+    Refusal::new(Code::PasskeyRefused, "This passkey is registered already. Nothing was saved. Make another one.")
+}

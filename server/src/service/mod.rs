@@ -1,0 +1,220 @@
+//! The use cases: what pages (and later the API) can ask for. No HTTP and no SQL here.
+//!
+//! ```text
+//! app::rpc ──► RequestBackend (one request: session, address) ──► Services ──► storage, passkey ceremonies, outbox
+//! ```
+
+mod code;
+mod get_started;
+mod limits;
+pub mod session;
+mod sign_in;
+mod sweep;
+
+pub use limits::{AddressBlock, Limits};
+pub use sweep::sweep;
+
+use crate::{
+    ambient::Ambient,
+    config::{Config, Mail, Organizations},
+    mail::Outbox,
+    passkey::Ceremonies,
+    storage::{Storage, StorageError, organizations, outbox},
+};
+use app::{
+    domain::id::{ChallengeId, OrganizationId},
+    port::Backend,
+    refusal::{Code, Refusal},
+    rpc::{
+        about::{About, Founding, LocalMail, MailDelivery},
+        get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
+        sign_in::{SignInChallenge, Viewer},
+    },
+};
+use async_trait::async_trait;
+use serde_json::Value;
+use std::{fmt, net::IpAddr, sync::Arc};
+use tower_sessions::Session;
+
+/// What all requests share.
+pub struct Services {
+    /// The settings.
+    pub config: Config,
+    /// Time and chance.
+    pub ambient: Ambient,
+    /// The database.
+    pub storage: Storage,
+    /// The passkey ceremonies.
+    pub ceremonies: Ceremonies,
+    /// Where mails are queued.
+    pub outbox: Outbox,
+    /// How often is too often.
+    pub limits: Limits,
+    codes: code::Codes,
+}
+
+impl Services {
+    /// Ready to serve.
+    pub fn new(config: Config, ambient: Ambient, storage: Storage, ceremonies: Ceremonies, outbox: Outbox) -> Self {
+        let limits = Limits::new(config.requests_per_minute, config.mails_per_hour);
+        Self { config, ambient, storage, ceremonies, outbox, limits, codes: code::Codes::new() }
+    }
+}
+
+/// Who sent a request, as far as can be told.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Their address; of a trusted proxy, the one that it names.
+    pub address: IpAddr,
+    /// What their browser calls itself.
+    pub user_agent: String,
+}
+
+/// The services as one request sees them.
+pub struct RequestBackend {
+    services: Arc<Services>,
+    session: Session,
+    client: Client,
+}
+
+impl RequestBackend {
+    /// For a request with this session from this client.
+    pub fn new(services: Arc<Services>, session: Session, client: Client) -> Self {
+        Self { services, session, client }
+    }
+
+    /// Logs what a person must not see and gives them a number to quote instead.
+    fn hide(&self, code: Code, error: &dyn std::error::Error) -> Refusal {
+        let incident = incident(&self.services.ambient);
+        let causes = Causes(error);
+        tracing::error!(%incident, %causes, "a request failed");
+        let message = match code {
+            Code::Unavailable => "The server's storage doesn't answer at the moment. Nothing was changed. Try again in a minute.",
+            _ => "Something went wrong on the server. Nothing was changed.",
+        };
+        Refusal { incident: Some(incident), ..Refusal::new(code, message) }
+    }
+
+    /// A mail that was sealed under another secret isn't shown: nobody can read it any more.
+    fn local_mail(&self, queued: &outbox::QueuedMail) -> Option<LocalMail> {
+        let message = self.services.outbox.open(queued).ok()?;
+        Some(LocalMail {
+            id: queued.id.to_string(),
+            to: message.to.into(),
+            subject: message.subject,
+            text: message.text,
+            written_at: queued.created_at,
+        })
+    }
+
+    fn storage_failed(&self, error: StorageError) -> Refusal {
+        let code = if matches!(error, StorageError::Unavailable(_)) { Code::Unavailable } else { Code::Internal };
+        self.hide(code, &error)
+    }
+
+    /// Whether one more organization may be founded; `own` is the one being activated.
+    async fn founding(&self, own: Option<OrganizationId>) -> Result<Founding, Refusal> {
+        let open = match self.services.config.organizations {
+            Organizations::Open => true,
+            Organizations::Closed => false,
+            Organizations::First => {
+                let mut db = self.services.storage.connection().await.map_err(|error| self.storage_failed(error))?;
+                !organizations::another_is_active(&mut db, own).await.map_err(|error| self.storage_failed(error))?
+            }
+        };
+        Ok(if open { Founding::Open } else { Founding::Closed { contact: self.services.config.contact.clone() } })
+    }
+}
+
+/// Eight symbols to find a log line by.
+fn incident(ambient: &Ambient) -> String {
+    data_encoding::BASE32_NOPAD.encode(&ambient.bytes::<5>())
+}
+
+/// An error with everything behind it.
+struct Causes<'a>(&'a dyn std::error::Error);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Backend for RequestBackend {
+    async fn about(&self) -> Result<About, Refusal> {
+        let mail = match self.services.config.mail {
+            Mail::Smtp { .. } => MailDelivery::Smtp,
+            Mail::LocalMailbox => MailDelivery::LocalMailbox,
+        };
+        Ok(About { origin: self.services.config.origin_text(), founding: self.founding(None).await?, mail })
+    }
+
+    async fn local_mails(&self) -> Result<Vec<LocalMail>, Refusal> {
+        // Mails are for whoever sits at this machine: nobody else may read them, even when the port is open to others.
+        if !matches!(self.services.config.mail, Mail::LocalMailbox) || !self.client.address.is_loopback() {
+            return Err(Refusal::new(Code::NotFound, "There is no such page."));
+        }
+        let mut db = self.services.storage.connection().await.map_err(|error| self.storage_failed(error))?;
+        let waiting = outbox::waiting(&mut db, self.services.ambient.now()).await.map_err(|error| self.storage_failed(error))?;
+        Ok(waiting.iter().filter_map(|mail| self.local_mail(mail)).collect())
+    }
+
+    async fn create_organization(&self, new: NewOrganization) -> Result<Started, Refusal> {
+        get_started::create_organization(self, new).await
+    }
+
+    async fn send_new_code(&self, email: String, organization: Option<OrganizationId>) -> Result<(), Refusal> {
+        get_started::send_new_code(self, &email, organization).await
+    }
+
+    async fn code_state(&self, email: String, organization: Option<OrganizationId>) -> Result<CodeState, Refusal> {
+        get_started::code_state(self, &email, organization).await
+    }
+
+    async fn activate(&self, email: String, organization: Option<OrganizationId>, code: String) -> Result<(), Refusal> {
+        get_started::activate(self, &email, organization, &code).await
+    }
+
+    async fn registration(&self) -> Result<Registration, Refusal> {
+        get_started::registration(self).await
+    }
+
+    async fn start_passkey(&self) -> Result<Value, Refusal> {
+        get_started::start_passkey(self).await
+    }
+
+    async fn keep_passkey(&self, response: Value) -> Result<(), Refusal> {
+        get_started::keep_passkey(self, response).await
+    }
+
+    async fn finish_registration(&self, recovery_key: RecoveryKeyProof) -> Result<(), Refusal> {
+        get_started::finish_registration(self, recovery_key).await
+    }
+
+    async fn start_sign_in(&self) -> Result<SignInChallenge, Refusal> {
+        sign_in::start(self).await
+    }
+
+    async fn finish_sign_in(&self, challenge: ChallengeId, response: Value) -> Result<(), Refusal> {
+        sign_in::finish(self, challenge, response).await
+    }
+
+    async fn sign_out(&self) -> Result<(), Refusal> {
+        self.end_session().await
+    }
+
+    async fn sign_out_everywhere(&self) -> Result<(), Refusal> {
+        sign_in::sign_out_everywhere(self).await
+    }
+
+    async fn viewer(&self) -> Result<Viewer, Refusal> {
+        sign_in::viewer(self).await
+    }
+}

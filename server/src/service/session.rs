@@ -1,0 +1,90 @@
+//! What a session remembers: who is signed in, or which registration this browser is in. A new id at every step up.
+
+use super::RequestBackend;
+use app::{
+    domain::id::{OrganizationId, RegistrationId, UserId},
+    refusal::{Code, Refusal},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::time::Duration;
+use tower_sessions::{Expiry, cookie::time::OffsetDateTime, session::Record};
+
+/// A session ends this long after sign-in, whatever happens.
+pub const LONGEST: Duration = Duration::from_hours(7 * 24);
+/// A session ends when it wasn't heard of for this long.
+pub const IDLE: Duration = Duration::from_hours(12);
+/// From typing the code to having saved the recovery kit. Whoever needs longer types the code again.
+pub const REGISTRATION: Duration = Duration::from_hours(1);
+
+/// Names in the session's data; the session store reads some of them into columns.
+pub mod key {
+    /// [`super::SignedIn`].
+    pub const SIGNED_IN: &str = "signed_in";
+    /// The id of a registration.
+    pub const REGISTRATION: &str = "registration";
+    /// Where the session began.
+    pub const ADDRESS: &str = "address";
+    /// In which browser.
+    pub const USER_AGENT: &str = "user_agent";
+}
+
+/// Who is signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedIn {
+    /// Their organization.
+    pub organization: OrganizationId,
+    /// The user.
+    pub user: UserId,
+}
+
+impl RequestBackend {
+    /// Who is signed in, if anyone.
+    pub(super) async fn signed_in(&self) -> Result<Option<SignedIn>, Refusal> {
+        self.session.get(key::SIGNED_IN).await.map_err(|error| self.session_failed(error))
+    }
+
+    /// The registration that this browser is in, if any.
+    pub(super) async fn registration_id(&self) -> Result<Option<RegistrationId>, Refusal> {
+        self.session.get(key::REGISTRATION).await.map_err(|error| self.session_failed(error))
+    }
+
+    /// Signs this browser in, under a new session id.
+    pub(super) async fn begin_session(&self, signed_in: SignedIn) -> Result<(), Refusal> {
+        self.begin(key::SIGNED_IN, signed_in, LONGEST).await
+    }
+
+    /// Binds a registration to this browser, under a new session id. Whoever was signed in here no longer is.
+    pub(super) async fn begin_registration(&self, registration: RegistrationId) -> Result<(), Refusal> {
+        self.begin(key::REGISTRATION, registration, REGISTRATION).await
+    }
+
+    /// Ends this browser's session.
+    pub(super) async fn end_session(&self) -> Result<(), Refusal> {
+        self.session.flush().await.map_err(|error| self.session_failed(error))
+    }
+
+    async fn begin(&self, key: &str, value: impl Serialize, longest: Duration) -> Result<(), Refusal> {
+        let failed = |error| self.session_failed(error);
+        // Away with everything that was there, its row included. `flush` alone would keep the id: whoever planted one in this
+        // browser before would share the session that begins now.
+        self.session.clear().await;
+        self.session.cycle_id().await.map_err(failed)?;
+        let end = self.services.ambient.now().plus(longest).as_millis() / 1000;
+        let end = OffsetDateTime::from_unix_timestamp(end).map_err(|error| self.hide(Code::Internal, &error))?;
+        self.session.set_expiry(Some(Expiry::AtDateTime(end)));
+        self.session.insert(key, value).await.map_err(failed)?;
+        self.session.insert(key::ADDRESS, self.client.address.to_string()).await.map_err(failed)?;
+        self.session.insert(key::USER_AGENT, &self.client.user_agent).await.map_err(failed)?;
+        // Saved here and not on the way out: whoever is told that they are signed in is.
+        self.session.save().await.map_err(failed)
+    }
+
+    fn session_failed(&self, error: tower_sessions::session::Error) -> Refusal {
+        self.hide(Code::Unavailable, &error)
+    }
+}
+
+/// Reads a value out of a session's record.
+pub fn read<T: DeserializeOwned>(record: &Record, key: &str) -> Option<T> {
+    serde_json::from_value(record.data.get(key)?.clone()).ok()
+}

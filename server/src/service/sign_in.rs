@@ -1,0 +1,121 @@
+//! Signing in with a discoverable passkey, and who is signed in.
+
+use super::{RequestBackend, session::SignedIn};
+use crate::{
+    passkey::{SignIn, Stored},
+    storage::{challenges, credentials, sessions, users},
+};
+use app::{
+    domain::id::ChallengeId,
+    refusal::{Code, Refusal},
+    rpc::sign_in::{SignInChallenge, Viewer},
+};
+use serde_json::Value;
+use std::time::Duration;
+
+/// As long as a browser keeps its dialog open.
+const CHALLENGE: Duration = Duration::from_mins(5);
+
+pub(super) async fn start(backend: &RequestBackend) -> Result<SignInChallenge, Refusal> {
+    let services = &backend.services;
+    let begun = services.ceremonies.begin_sign_in().map_err(|error| backend.hide(Code::Internal, &error))?;
+    let challenge = ChallengeId::from_bytes(services.ambient.bytes());
+    let mut db = services.storage.connection().await.map_err(|error| backend.storage_failed(error))?;
+    challenges::insert(&mut db, challenge, &begun.ceremony, services.ambient.now().plus(CHALLENGE))
+        .await
+        .map_err(|error| backend.storage_failed(error))?;
+    Ok(SignInChallenge { challenge, options: begun.options })
+}
+
+pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, response: Value) -> Result<(), Refusal> {
+    let services = &backend.services;
+    let failed = |error| backend.storage_failed(error);
+    let mut db = services.storage.connection().await.map_err(failed)?;
+    let ceremony = challenges::take(&mut db, challenge, services.ambient.now())
+        .await
+        .map_err(failed)?
+        .ok_or_else(|| Refusal::new(Code::BadRequest, "That took longer than five minutes, or was sent twice. Try again."))?;
+    let sign_in = SignIn::read(response).map_err(|error| refused(&error))?;
+    let passkey = credentials::find_passkey(&mut db, &sign_in.credential_id()).await.map_err(failed)?.ok_or_else(unknown)?;
+    if sign_in.user_handle().is_none_or(|handle| handle != passkey.user.to_bytes()) {
+        tracing::warn!(credential = %passkey.id, "a passkey came with another user's handle");
+        return Err(passkey_refused());
+    }
+    let user = users::find(&mut db, passkey.organization, passkey.user).await.map_err(failed)?.ok_or_else(unknown)?;
+    let stored = Stored {
+        public_key: &passkey.public_key,
+        algorithm: passkey.algorithm,
+        sign_count: passkey.sign_count,
+        backup_eligible: passkey.backup_eligible,
+        webauthn: &passkey.webauthn,
+    };
+    let after = services.ceremonies.finish_sign_in(&ceremony, &sign_in, stored).map_err(|error| {
+        tracing::warn!(credential = %passkey.id, "a sign-in was refused");
+        refused(&error)
+    })?;
+    // Only told to whoever has just proved to be that user.
+    if user.deactivated_at.is_some() {
+        return Err(Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization."));
+    }
+    let noted = credentials::note_use(&mut db, &passkey, after.sign_count, after.backed_up, &after.webauthn, services.ambient.now())
+        .await
+        .map_err(failed)?;
+    if !noted {
+        return Err(Refusal::new(Code::BadRequest, "This passkey was used twice at the same moment. Try again."));
+    }
+    // The session takes a connection of its own: whoever holds one while waiting for another can wait for ever.
+    drop(db);
+    backend.begin_session(SignedIn { organization: passkey.organization, user: passkey.user }).await
+}
+
+pub(super) async fn sign_out_everywhere(backend: &RequestBackend) -> Result<(), Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let signed_in = backend.signed_in().await?.ok_or_else(signed_out)?;
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    sessions::delete_of_user(&mut db, signed_in.organization, signed_in.user).await.map_err(failed)?;
+    drop(db);
+    backend.end_session().await
+}
+
+pub(super) async fn viewer(backend: &RequestBackend) -> Result<Viewer, Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let signed_in = backend.signed_in().await?.ok_or_else(signed_out)?;
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let user = users::find(&mut db, signed_in.organization, signed_in.user)
+        .await
+        .map_err(failed)?
+        .filter(|user| user.registered_at.is_some() && user.deactivated_at.is_none())
+        .ok_or_else(signed_out)?;
+    let passkeys = credentials::count_passkeys(&mut db, user.organization, user.id).await.map_err(failed)?;
+    Ok(Viewer {
+        user: user.id,
+        name: user.name,
+        email: user.email.into(),
+        organization: user.organization,
+        organization_name: user.organization_name,
+        passkeys,
+    })
+}
+
+fn signed_out() -> Refusal {
+    Refusal::new(Code::SignedOut, "You are signed out. Sign in with your passkey.")
+}
+
+fn unknown() -> Refusal {
+    Refusal::new(
+        Code::UnknownPasskey,
+        "This passkey isn't known here. It may belong to an account that was removed. Choose another passkey, or create an organization.",
+    )
+}
+
+fn refused(error: &crate::passkey::PasskeyError) -> Refusal {
+    tracing::warn!(%error, "a passkey's answer didn't hold");
+    passkey_refused()
+}
+
+fn passkey_refused() -> Refusal {
+    Refusal::new(
+        Code::PasskeyRefused,
+        "The passkey's answer couldn't be verified, so you weren't signed in. Try again, or use another passkey.",
+    )
+}

@@ -1,0 +1,38 @@
+//! WebAuthn challenges that wait for their answer.
+
+use super::{Connection, StorageError};
+use app::domain::{id::ChallengeId, time::Timestamp};
+
+/// Writes a challenge with the state of its ceremony (JSON of webauthn-rs).
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(db: &mut Connection, id: ChallengeId, ceremony: &str, expires_at: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("INSERT INTO challenges (id, ceremony, expires_at) VALUES ($1, $2, $3)")
+        .bind(id.to_string())
+        .bind(ceremony)
+        .bind(expires_at.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Takes a challenge away and gives its ceremony, unless it is gone or ran out: nobody gets it twice.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take(db: &mut Connection, id: ChallengeId, now: Timestamp) -> Result<Option<String>, StorageError> {
+    let row: Option<(String, i64)> = sqlx::query_as("DELETE FROM challenges WHERE id = $1 RETURNING ceremony, expires_at")
+        .bind(id.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.filter(|(_, expires_at)| now.as_millis() < *expires_at).map(|(ceremony, _)| ceremony))
+}
+
+/// Removes challenges that ran out before this time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
+    Ok(sqlx::query("DELETE FROM challenges WHERE expires_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+}

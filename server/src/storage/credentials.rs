@@ -1,0 +1,267 @@
+//! Credentials: passkeys and recovery keys.
+
+use super::{Connection, StorageError, parse};
+use app::domain::{
+    id::{CredentialId, OrganizationId, UserId},
+    time::Timestamp,
+};
+
+/// COSE number of `EdDSA`, which recovery keys sign with.
+const ED25519: i64 = -8;
+
+/// A credential to write. Byte strings are base64url.
+#[derive(Debug, Clone)]
+pub struct NewCredential {
+    /// Our id.
+    pub id: CredentialId,
+    /// The user's organization.
+    pub organization: OrganizationId,
+    /// Whose.
+    pub user: UserId,
+    /// The rest, by kind.
+    pub kind: NewKind,
+    /// How people call it.
+    pub name: String,
+    /// What was signed at registration: clientDataJSON, or the framed challenge.
+    pub client_data: String,
+    /// The whole attestation object; of a recovery key, the signature that proved it.
+    pub attestation_object: String,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// What only one kind of credential has.
+#[derive(Debug, Clone)]
+pub enum NewKind {
+    /// A passkey.
+    Passkey {
+        /// The id that the authenticator chose.
+        credential_id: String,
+        /// COSE number.
+        algorithm: i64,
+        /// COSE key.
+        public_key: String,
+        /// Signature counter.
+        sign_count: u32,
+        /// Which model or provider, as a UUID's bytes.
+        aaguid: String,
+        /// How it can be reached: JSON array of strings.
+        transports: String,
+        /// Whether it may be synced.
+        backup_eligible: bool,
+        /// Whether it is synced.
+        backed_up: bool,
+        /// webauthn-rs's own form of it, JSON.
+        webauthn: String,
+    },
+    /// A recovery key: Ed25519.
+    RecoveryKey {
+        /// 32 bytes.
+        public_key: String,
+        /// HKDF salt.
+        salt: String,
+    },
+}
+
+/// A passkey as sign-in needs it.
+#[derive(Debug, Clone)]
+pub struct Passkey {
+    /// Our id.
+    pub id: CredentialId,
+    /// The owner's organization.
+    pub organization: OrganizationId,
+    /// The owner.
+    pub user: UserId,
+    /// COSE key, base64url.
+    pub public_key: String,
+    /// COSE number of its algorithm.
+    pub algorithm: i64,
+    /// The last counter seen.
+    pub sign_count: u32,
+    /// Whether it may be synced; that never changes.
+    pub backup_eligible: bool,
+    /// webauthn-rs's own form of it, JSON.
+    pub webauthn: String,
+}
+
+/// Writes a credential.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when its credential id is taken, by whomever.
+pub async fn insert(db: &mut Connection, new: &NewCredential) -> Result<(), StorageError> {
+    let id = new.id.to_string();
+    let (kind, credential_id, algorithm, public_key) = match &new.kind {
+        NewKind::Passkey { credential_id, algorithm, public_key, .. } => ("Fido2", credential_id, *algorithm, public_key),
+        NewKind::RecoveryKey { public_key, .. } => ("RecoveryKey", &id, ED25519, public_key),
+    };
+    sqlx::query(
+        "INSERT INTO credentials (id, organization_id, user_id, kind, name, credential_id, algorithm, public_key, client_data, attestation_object, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(&id)
+    .bind(new.organization.to_string())
+    .bind(new.user.to_string())
+    .bind(kind)
+    .bind(&new.name)
+    .bind(credential_id)
+    .bind(algorithm)
+    .bind(public_key)
+    .bind(&new.client_data)
+    .bind(&new.attestation_object)
+    .bind(new.created_at.as_millis())
+    .execute(&mut *db)
+    .await?;
+    match &new.kind {
+        NewKind::Passkey { sign_count, aaguid, transports, backup_eligible, backed_up, webauthn, .. } => {
+            sqlx::query(
+                "UPDATE credentials SET sign_count = $2, aaguid = $3, transports = $4, backup_eligible = $5, backed_up = $6, webauthn = $7 WHERE id = $1",
+            )
+            .bind(&id)
+            .bind(i64::from(*sign_count))
+            .bind(aaguid)
+            .bind(transports)
+            .bind(flag(*backup_eligible))
+            .bind(flag(*backed_up))
+            .bind(webauthn)
+            .execute(db)
+            .await?;
+        }
+        NewKind::RecoveryKey { salt, .. } => {
+            sqlx::query("UPDATE credentials SET salt = $2 WHERE id = $1").bind(&id).bind(salt).execute(db).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The active passkey with this id of its authenticator, of whatever organization: signing in begins with it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_passkey(db: &mut Connection, credential_id: &str) -> Result<Option<Passkey>, StorageError> {
+    let row: Option<PasskeyRow> = sqlx::query_as(
+        "SELECT id, organization_id, user_id, public_key, algorithm, sign_count, backup_eligible, webauthn FROM credentials
+         WHERE credential_id = $1 AND kind = 'Fido2' AND deactivated_at IS NULL",
+    )
+    .bind(credential_id)
+    .fetch_optional(db)
+    .await?;
+    row.map(Passkey::try_from).transpose()
+}
+
+#[derive(sqlx::FromRow)]
+struct PasskeyRow {
+    id: String,
+    organization_id: String,
+    user_id: String,
+    public_key: String,
+    algorithm: i64,
+    sign_count: i64,
+    backup_eligible: Option<String>,
+    webauthn: Option<String>,
+}
+
+impl TryFrom<PasskeyRow> for Passkey {
+    type Error = StorageError;
+
+    fn try_from(row: PasskeyRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: parse(&row.id, "credentials", "id")?,
+            organization: parse(&row.organization_id, "credentials", "organization_id")?,
+            user: parse(&row.user_id, "credentials", "user_id")?,
+            public_key: row.public_key,
+            algorithm: row.algorithm,
+            sign_count: u32::try_from(row.sign_count)
+                .map_err(|_| StorageError::Inconsistent { table: "credentials", column: "sign_count" })?,
+            backup_eligible: row.backup_eligible.as_deref() == Some("yes"),
+            webauthn: row.webauthn.ok_or(StorageError::Inconsistent { table: "credentials", column: "webauthn" })?,
+        })
+    }
+}
+
+/// Notes that a passkey was used, unless another use changed its counter in between; whether it was noted.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_use(
+    db: &mut Connection,
+    used: &Passkey,
+    sign_count: u32,
+    backed_up: bool,
+    webauthn: &str,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let done = sqlx::query(
+        "UPDATE credentials SET sign_count = $3, backed_up = $4, webauthn = $5, last_used_at = $6
+         WHERE id = $1 AND sign_count = $2 AND deactivated_at IS NULL",
+    )
+    .bind(used.id.to_string())
+    .bind(i64::from(used.sign_count))
+    .bind(i64::from(sign_count))
+    .bind(flag(backed_up))
+    .bind(webauthn)
+    .bind(now.as_millis())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// How many active passkeys a user has.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_passkeys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<u32, StorageError> {
+    let (count,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM credentials WHERE organization_id = $1 AND user_id = $2 AND kind = 'Fido2' AND deactivated_at IS NULL",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_one(db)
+    .await?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// What registration kept of a credential, for whoever wants to check it again.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Record {
+    /// `Fido2` or `RecoveryKey`.
+    pub kind: String,
+    /// The authenticator's id for it.
+    pub credential_id: String,
+    /// COSE number of the algorithm.
+    pub algorithm: i64,
+    /// Public key, base64url.
+    pub public_key: String,
+    /// Model or provider, base64url.
+    pub aaguid: Option<String>,
+    /// JSON array of strings.
+    pub transports: Option<String>,
+    /// `yes` or `no`.
+    pub backup_eligible: Option<String>,
+    /// `yes` or `no`.
+    pub backed_up: Option<String>,
+    /// What was signed, base64url.
+    pub client_data: String,
+    /// The attestation object, base64url.
+    pub attestation_object: String,
+    /// Salt of the derivation, base64url.
+    pub salt: Option<String>,
+}
+
+/// A user's credentials as registration kept them, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn records(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<Record>, StorageError> {
+    Ok(sqlx::query_as(
+        "SELECT kind, credential_id, algorithm, public_key, aaguid, transports, backup_eligible, backed_up, client_data, attestation_object, salt
+         FROM credentials WHERE organization_id = $1 AND user_id = $2 ORDER BY created_at, kind",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_all(db)
+    .await?)
+}
+
+fn flag(value: bool) -> &'static str {
+    if value { "yes" } else { "no" }
+}

@@ -1,0 +1,234 @@
+//! Storage, the only place that names sqlx: one schema and one SQL text for SQLite and PostgreSQL.
+//!
+//! ```text
+//! service ──► Storage ──► pool ──► organizations, users, codes, registrations, credentials, challenges, sessions, outbox
+//!                 └─► begin() ──► Transaction: the same functions, all of them or none
+//! ```
+//!
+//! Functions stand in the file of their table and take any connection, so that each works alone and inside a transaction.
+//! Everything bound is TEXT or BIGINT (see the migrations). "Not found" is an `Option`, never an error.
+
+pub mod challenges;
+pub mod credentials;
+pub mod organizations;
+pub mod outbox;
+pub mod registrations;
+pub mod sessions;
+pub mod users;
+
+use app::domain::time::Timestamp;
+use sqlx::{
+    Any, AnyConnection, AnyPool,
+    any::{AnyPoolOptions, install_default_drivers},
+    pool::PoolConnection,
+};
+use std::{str::FromStr, time::Duration};
+use url::Url;
+
+/// A failure of storage, by what can be done about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// Locked for too long or out of reach: worth another try later; nothing was changed.
+    #[error("the database is locked or can't be reached")]
+    Unavailable(#[source] sqlx::Error),
+    /// Somebody else was first: a unique index said no.
+    #[error("this exists already")]
+    Conflict(#[source] sqlx::Error),
+    /// A row that can't be: it was changed by hand or by a newer version.
+    #[error("the row in {table} has an unreadable {column}")]
+    Inconsistent {
+        /// The table.
+        table: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+    /// Anything else the driver says.
+    #[error("the database refused")]
+    Driver(#[source] sqlx::Error),
+    /// The schema couldn't be brought up to date.
+    #[error("the database's schema couldn't be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+}
+
+impl From<sqlx::Error> for StorageError {
+    fn from(error: sqlx::Error) -> Self {
+        match &error {
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+                Self::Unavailable(error)
+            }
+            sqlx::Error::Database(database) if database.is_unique_violation() => Self::Conflict(error),
+            sqlx::Error::Database(database) if is_passing(database.code().as_deref()) => Self::Unavailable(error),
+            _ => Self::Driver(error),
+        }
+    }
+}
+
+/// SQLite's BUSY, LOCKED, IOERR, FULL and CANTOPEN (with their extended codes); PostgreSQL's `55P03` (a lock wasn't free in
+/// time) and its classes 08 (connection), 53 (resources), 57 (operator intervention) and 40 (rolled back, try again).
+fn is_passing(code: Option<&str>) -> bool {
+    let Some(code) = code else { return false };
+    match code.parse::<u32>() {
+        Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 10 | 13 | 14),
+        _ => ["08", "53", "55P03", "57", "40"].iter().any(|prefix| code.starts_with(prefix)),
+    }
+}
+
+/// A database URL that can't be used, said without its password.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DatabaseUrlError {
+    /// Not a URL at all.
+    #[error("the database URL can't be read: use sqlite://path/to/file.db or postgres://user@host/database")]
+    Malformed,
+    /// A database that isn't supported.
+    #[error("`{0}` databases are not supported: use sqlite://path/to/file.db or postgres://user@host/database")]
+    Unsupported(String),
+}
+
+/// Which database, checked but not yet opened.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file of this machine.
+    Sqlite(Url),
+    /// A server.
+    Postgres(Url),
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = DatabaseUrlError;
+
+    fn from_str(text: &str) -> Result<Self, DatabaseUrlError> {
+        // `sqlite:file` and `sqlite://file` are both usual; a Url parses either.
+        let url = Url::parse(text).map_err(|_| DatabaseUrlError::Malformed)?;
+        match url.scheme() {
+            "sqlite" => Ok(Self::Sqlite(url)),
+            "postgres" | "postgresql" => Ok(Self::Postgres(url)),
+            other => Err(DatabaseUrlError::Unsupported(other.to_owned())),
+        }
+    }
+}
+
+/// Without the password, for logs.
+impl std::fmt::Display for DatabaseUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(url) => f.write_str(url.as_str()),
+            Self::Postgres(url) => {
+                write!(f, "postgres://{}{}", url.host_str().unwrap_or_default(), url.path())
+            }
+        }
+    }
+}
+
+/// What runs a statement: a connection of the pool, inside or outside of a transaction.
+pub type Connection = AnyConnection;
+
+/// Several statements, all of them or none: dropped without [`Transaction::commit`], it leaves nothing behind.
+pub type Transaction = sqlx::Transaction<'static, Any>;
+
+/// The pool of connections.
+#[derive(Clone)]
+pub struct Storage {
+    pool: AnyPool,
+    writes_at_begin: bool,
+}
+
+impl Storage {
+    /// How long a statement waits for a lock or a connection before it is [`StorageError::Unavailable`].
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const CONNECTIONS: u32 = 16;
+
+    /// Opens the database and brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it can't be opened or its schema is from a newer version.
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StorageError> {
+        install_default_drivers();
+        let (address, is_sqlite) = match url {
+            DatabaseUrl::Sqlite(url) => (with_mode(url), true),
+            DatabaseUrl::Postgres(url) => (url.to_string(), false),
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(Self::CONNECTIONS)
+            .acquire_timeout(Self::PATIENCE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    let settings: &[&'static str] = if is_sqlite {
+                        &[
+                            "PRAGMA busy_timeout = 5000",
+                            "PRAGMA journal_mode = WAL",
+                            "PRAGMA synchronous = FULL",
+                            "PRAGMA foreign_keys = ON",
+                        ]
+                    } else {
+                        &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"]
+                    };
+                    for setting in settings {
+                        sqlx::query(*setting).execute(&mut *connection).await?;
+                    }
+                    Ok(())
+                })
+            })
+            .connect(&address)
+            .await?;
+        sqlx::migrate!("./migrations").run(&pool).await?;
+        Ok(Self { pool, writes_at_begin: is_sqlite })
+    }
+
+    /// A connection for single statements.
+    ///
+    /// # Errors
+    /// When none is free in time.
+    pub async fn connection(&self) -> Result<PoolConnection<Any>, StorageError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    /// Begins a transaction that will write. On SQLite it takes the write lock at once: a transaction that first reads and
+    /// then writes would otherwise be refused when another one wrote in between.
+    ///
+    /// # Errors
+    /// When no connection is free, or the lock isn't, in time.
+    pub async fn begin(&self) -> Result<Transaction, StorageError> {
+        if self.writes_at_begin { Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?) } else { Ok(self.pool.begin().await?) }
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it doesn't.
+    pub async fn ping(&self) -> Result<(), StorageError> {
+        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Ends all connections.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Saves what the transaction did.
+///
+/// # Errors
+/// When the database couldn't; then nothing was saved.
+pub async fn commit(transaction: Transaction) -> Result<(), StorageError> {
+    Ok(transaction.commit().await?)
+}
+
+/// Creates the file where there is none, unless the URL says otherwise.
+fn with_mode(url: &Url) -> String {
+    let text = url.to_string();
+    if url.query_pairs().any(|(name, _)| name == "mode") {
+        text
+    } else {
+        format!("{text}{}mode=rwc", if url.query().is_some() { '&' } else { '?' })
+    }
+}
+
+/// Reads a column that holds an id or another checked text.
+fn parse<T: FromStr>(text: &str, table: &'static str, column: &'static str) -> Result<T, StorageError> {
+    text.parse().map_err(|_| StorageError::Inconsistent { table, column })
+}
+
+fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}

@@ -1,0 +1,258 @@
+//! Registration codes, and the registrations that begin when one was typed.
+
+use super::{Connection, StorageError, parse, time};
+use app::domain::{
+    id::{CodeId, OrganizationId, RegistrationId, UserId},
+    time::Timestamp,
+};
+
+/// A registration code, of which only a slow hash is kept.
+#[derive(Debug, Clone)]
+pub struct Code {
+    /// Id.
+    pub id: CodeId,
+    /// PHC string.
+    pub hash: String,
+    /// Until when it works.
+    pub expires_at: Timestamp,
+    /// How often it was typed wrongly, or is being tried at this moment.
+    pub tries: i64,
+    /// Since when it was used or replaced.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// A code to write.
+#[derive(Debug, Clone, Copy)]
+pub struct NewCode<'a> {
+    /// Id.
+    pub id: CodeId,
+    /// The user's organization.
+    pub organization: OrganizationId,
+    /// Whom it lets in.
+    pub user: UserId,
+    /// PHC string.
+    pub hash: &'a str,
+    /// When.
+    pub created_at: Timestamp,
+    /// Until when it works.
+    pub expires_at: Timestamp,
+}
+
+/// Ends the user's live code, if there is one, and writes a new one. Call it in a transaction.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when another code is being written at the same time.
+pub async fn replace_code(db: &mut Connection, code: NewCode<'_>) -> Result<(), StorageError> {
+    end_codes(db, code.user, code.created_at).await?;
+    sqlx::query(
+        "INSERT INTO registration_codes (id, organization_id, user_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(code.id.to_string())
+    .bind(code.organization.to_string())
+    .bind(code.user.to_string())
+    .bind(code.hash)
+    .bind(code.created_at.as_millis())
+    .bind(code.expires_at.as_millis())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The user's codes, newest first, at most three: one may be live, the others tell why an old one isn't.
+///
+/// # Errors
+/// When the database fails.
+pub async fn newest_codes(db: &mut Connection, user: UserId) -> Result<Vec<Code>, StorageError> {
+    let rows: Vec<(String, String, i64, i64, Option<i64>)> = sqlx::query_as(
+        "SELECT id, hash, expires_at, tries, ended_at FROM registration_codes WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 3",
+    )
+    .bind(user.to_string())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|(id, hash, expires_at, tries, ended_at)| {
+            Ok(Code {
+                id: parse(&id, "registration_codes", "id")?,
+                hash,
+                expires_at: time(expires_at),
+                tries,
+                ended_at: ended_at.map(time),
+            })
+        })
+        .collect()
+}
+
+/// Takes one try of a live code before it is compared, so that tries at the same time can't go beyond the limit; whether
+/// one was left.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_try(db: &mut Connection, code: CodeId, limit: i64) -> Result<bool, StorageError> {
+    let done = sqlx::query("UPDATE registration_codes SET tries = tries + 1 WHERE id = $1 AND tries < $2 AND ended_at IS NULL")
+        .bind(code.to_string())
+        .bind(limit)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Gives a try back, after the code was typed rightly.
+///
+/// # Errors
+/// When the database fails.
+pub async fn give_try_back(db: &mut Connection, code: CodeId) -> Result<(), StorageError> {
+    sqlx::query("UPDATE registration_codes SET tries = tries - 1 WHERE id = $1 AND tries > 0").bind(code.to_string()).execute(db).await?;
+    Ok(())
+}
+
+/// Uses up the user's live code, if there is one: the one that was typed, or a newer one that was asked for since.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_codes(db: &mut Connection, user: UserId, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE registration_codes SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
+        .bind(user.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// A registration: what happens in one browser between typing the code and being registered.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    /// Id.
+    pub id: RegistrationId,
+    /// The user's organization.
+    pub organization: OrganizationId,
+    /// Who registers.
+    pub user: UserId,
+    /// By which code.
+    pub code: CodeId,
+    /// Base64url.
+    pub challenge: String,
+    /// JSON for the browser.
+    pub options: String,
+    /// JSON of webauthn-rs.
+    pub ceremony: String,
+    /// JSON of the passkey that is kept aside.
+    pub passkey: Option<String>,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// Until when it must be finished.
+    pub expires_at: Timestamp,
+    /// Since when it was finished or gone on with elsewhere.
+    pub ended_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    organization_id: String,
+    user_id: String,
+    code_id: String,
+    challenge: String,
+    options: String,
+    ceremony: String,
+    passkey: Option<String>,
+    created_at: i64,
+    expires_at: i64,
+    ended_at: Option<i64>,
+}
+
+impl TryFrom<Row> for Registration {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: parse(&row.id, "registrations", "id")?,
+            organization: parse(&row.organization_id, "registrations", "organization_id")?,
+            user: parse(&row.user_id, "registrations", "user_id")?,
+            code: parse(&row.code_id, "registrations", "code_id")?,
+            challenge: row.challenge,
+            options: row.options,
+            ceremony: row.ceremony,
+            passkey: row.passkey,
+            created_at: time(row.created_at),
+            expires_at: time(row.expires_at),
+            ended_at: row.ended_at.map(time),
+        })
+    }
+}
+
+/// Ends the user's registration in whatever browser it was, and begins this one. Call it in a transaction.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when another one begins at the same time.
+pub async fn begin(db: &mut Connection, new: &Registration) -> Result<(), StorageError> {
+    sqlx::query("UPDATE registrations SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
+        .bind(new.user.to_string())
+        .bind(new.created_at.as_millis())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "INSERT INTO registrations (id, organization_id, user_id, code_id, challenge, options, ceremony, created_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(new.id.to_string())
+    .bind(new.organization.to_string())
+    .bind(new.user.to_string())
+    .bind(new.code.to_string())
+    .bind(&new.challenge)
+    .bind(&new.options)
+    .bind(&new.ceremony)
+    .bind(new.created_at.as_millis())
+    .bind(new.expires_at.as_millis())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The registration with this id, over or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &mut Connection, id: RegistrationId) -> Result<Option<Registration>, StorageError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT id, organization_id, user_id, code_id, challenge, options, ceremony, passkey, created_at, expires_at, ended_at
+         FROM registrations WHERE id = $1",
+    )
+    .bind(id.to_string())
+    .fetch_optional(db)
+    .await?;
+    row.map(Registration::try_from).transpose()
+}
+
+/// Keeps the new passkey aside; whether the registration was under way and had none yet.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep_passkey(db: &mut Connection, id: RegistrationId, passkey: &str) -> Result<bool, StorageError> {
+    let done = sqlx::query("UPDATE registrations SET passkey = $2 WHERE id = $1 AND ended_at IS NULL AND passkey IS NULL")
+        .bind(id.to_string())
+        .bind(passkey)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends a registration; whether it was under way. Of two at the same time exactly one hears yes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end(db: &mut Connection, id: RegistrationId, now: Timestamp) -> Result<bool, StorageError> {
+    let done = sqlx::query("UPDATE registrations SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Removes registrations that ran out before this time.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
+    Ok(sqlx::query("DELETE FROM registrations WHERE expires_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+}

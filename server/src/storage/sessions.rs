@@ -1,0 +1,153 @@
+//! Sessions, found by a hash of the cookie's id: a stolen database signs nobody in.
+
+use super::{Connection, StorageError, time};
+use app::domain::{
+    id::{OrganizationId, UserId},
+    time::Timestamp,
+};
+
+/// A session's row.
+#[derive(Debug, Clone)]
+pub struct Session {
+    /// SHA-256 of the cookie's id, base64url.
+    pub id_hash: String,
+    /// Who is signed in; nobody while registering.
+    pub user: Option<(OrganizationId, UserId)>,
+    /// JSON.
+    pub data: String,
+    /// The address it was begun from.
+    pub address: String,
+    /// The browser it was begun in, in its own words.
+    pub user_agent: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last heard of.
+    pub last_seen_at: Timestamp,
+    /// When it ends, whatever happens.
+    pub expires_at: Timestamp,
+}
+
+/// Writes a new session.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when the id is taken.
+pub async fn insert(db: &mut Connection, session: &Session) -> Result<(), StorageError> {
+    let (organization, user) = split(session.user);
+    sqlx::query(
+        "INSERT INTO sessions (id_hash, user_id, organization_id, data, address, user_agent, created_at, last_seen_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    )
+    .bind(&session.id_hash)
+    .bind(user)
+    .bind(organization)
+    .bind(&session.data)
+    .bind(&session.address)
+    .bind(&session.user_agent)
+    .bind(session.created_at.as_millis())
+    .bind(session.last_seen_at.as_millis())
+    .bind(session.expires_at.as_millis())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Writes what changed; whether the session still was there. One that was ended meanwhile isn't brought back.
+///
+/// # Errors
+/// When the database fails.
+pub async fn update(
+    db: &mut Connection,
+    id_hash: &str,
+    user: Option<(OrganizationId, UserId)>,
+    data: &str,
+    expires_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let (organization, user) = split(user);
+    let done = sqlx::query(
+        "UPDATE sessions SET user_id = $2, organization_id = $3, data = $4, last_seen_at = $6,
+             expires_at = CASE WHEN expires_at < $5 THEN expires_at ELSE $5 END
+         WHERE id_hash = $1",
+    )
+    .bind(id_hash)
+    .bind(user)
+    .bind(organization)
+    .bind(data)
+    .bind(expires_at.as_millis())
+    .bind(now.as_millis())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Notes that a session was heard of.
+///
+/// # Errors
+/// When the database fails.
+pub async fn touch(db: &mut Connection, id_hash: &str, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE sessions SET last_seen_at = $2 WHERE id_hash = $1 AND last_seen_at < $2")
+        .bind(id_hash)
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The JSON, the last sign of life and the end of a session that didn't end and was heard of since `idle_since`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(
+    db: &mut Connection,
+    id_hash: &str,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Option<(String, Timestamp, Timestamp)>, StorageError> {
+    let row: Option<(String, i64, i64)> =
+        sqlx::query_as("SELECT data, last_seen_at, expires_at FROM sessions WHERE id_hash = $1 AND expires_at > $2 AND last_seen_at > $3")
+            .bind(id_hash)
+            .bind(now.as_millis())
+            .bind(idle_since.as_millis())
+            .fetch_optional(db)
+            .await?;
+    Ok(row.map(|(data, seen, expires)| (data, time(seen), time(expires))))
+}
+
+/// Ends a session.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(db: &mut Connection, id_hash: &str) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM sessions WHERE id_hash = $1").bind(id_hash).execute(db).await?;
+    Ok(())
+}
+
+/// Ends every session of a user.
+///
+/// # Errors
+/// When the database fails; then none is ended.
+pub async fn delete_of_user(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Removes sessions that ended before `now` or weren't heard of since `idle_since`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_expired(db: &mut Connection, now: Timestamp, idle_since: Timestamp) -> Result<u64, StorageError> {
+    let done = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2")
+        .bind(now.as_millis())
+        .bind(idle_since.as_millis())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected())
+}
+
+fn split(user: Option<(OrganizationId, UserId)>) -> (Option<String>, Option<String>) {
+    user.map(|(organization, user)| (organization.to_string(), user.to_string())).unzip()
+}

@@ -1,0 +1,14 @@
+//! What the stories are told with.
+
+#[macro_use]
+pub mod database;
+pub mod answer;
+pub mod app;
+pub mod authenticator;
+pub mod browser;
+pub mod clock;
+pub mod device;
+pub mod html;
+pub mod logs;
+pub mod person;
+pub mod postgres;
