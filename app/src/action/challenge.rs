@@ -5,13 +5,22 @@
 pub enum Purpose {
     /// A new recovery key proves that its owner holds it.
     RecoveryKey,
+    /// An action is signed.
+    Action,
+    /// Whatever an action creates gets its id.
+    CreatedId,
 }
 
 impl Purpose {
+    /// Every one of them.
+    pub const ALL: [Self; 3] = [Self::RecoveryKey, Self::Action, Self::CreatedId];
+
     /// The tag that opens the framed bytes: ASCII, without a zero byte.
     pub fn tag(self) -> &'static str {
         match self {
             Self::RecoveryKey => "countersign/recovery-key/v1",
+            Self::Action => "countersign/action/v1",
+            Self::CreatedId => "countersign/created-id/v1",
         }
     }
 }
@@ -47,8 +56,10 @@ mod tests {
     }
 
     #[test]
-    fn tags_have_no_zero_byte() {
-        assert!(!Purpose::RecoveryKey.tag().as_bytes().contains(&0));
+    fn tags_have_no_zero_byte_and_differ() {
+        let tags: std::collections::BTreeSet<_> = Purpose::ALL.iter().map(|purpose| purpose.tag()).collect();
+        assert_eq!(tags.len(), Purpose::ALL.len());
+        assert!(tags.iter().all(|tag| !tag.as_bytes().contains(&0)));
     }
 
     #[cfg(feature = "ssr")]

@@ -16,10 +16,18 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that can't go on may panic where it stands"))]
 
 pub mod authenticator_data;
+pub mod bytes;
 pub mod cbor;
 pub mod challenge;
+pub mod change;
 pub mod client_data;
 pub mod cose;
+pub mod document;
+pub mod ecdsa;
+pub mod history;
 pub mod recovery_code;
 pub mod recovery_key;
+pub mod review;
+pub mod rules;
+pub mod sentence;
 pub mod verify;

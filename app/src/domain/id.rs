@@ -103,6 +103,21 @@ id!(
     MailId,
     "ma"
 );
+id!(
+    /// A permission.
+    PermissionId,
+    "pm"
+);
+id!(
+    /// A permission given to a user.
+    AssignmentId,
+    "as"
+);
+id!(
+    /// An action: a change that someone asked for.
+    ActionId,
+    "ac"
+);
 
 fn encode(prefix: &str, bytes: [u8; 16]) -> String {
     let mut bits = u128::from_be_bytes(bytes);

@@ -3,5 +3,7 @@
 //! Pure: nothing here knows leptos, I/O, async or a clock, so that browser, server and command line share it.
 
 pub mod id;
+pub mod operation;
 pub mod text;
 pub mod time;
+pub mod user;

@@ -19,6 +19,9 @@ pub enum TextError {
     /// Angle brackets: a name with them would look like markup or like a mail address.
     #[error("Leave out < and >.")]
     Brackets,
+    /// Quotation marks: a sentence that quotes the name would end where the name says.
+    #[error("Leave out quotation marks.")]
+    Quotes,
     /// Not a mail address.
     #[error("This is not a complete mail address, such as ada@example.org.")]
     Address,
@@ -82,6 +85,16 @@ text!(
     name
 );
 text!(
+    /// A permission's name, at most 100 characters, without the quotation marks in which sentences set it.
+    PermissionName,
+    permission_name
+);
+text!(
+    /// By which another system knows a user, at most 100 characters.
+    ExternalId,
+    name
+);
+text!(
     /// A mail address, at most 254 characters, its domain in lower case.
     EmailAddress,
     address
@@ -91,6 +104,17 @@ impl EmailAddress {
     /// By which two spellings of one address are found equal: all in lower case.
     pub fn key(&self) -> String {
         self.0.to_ascii_lowercase()
+    }
+}
+
+#[cfg(feature = "ssr")]
+impl PermissionName {
+    /// By which two names that look the same are found equal: upper and lower case, and letters of different scripts that
+    /// look alike (UTS 39, skeleton), are one; runs of spaces count as one.
+    pub fn look(&self) -> String {
+        let words: Vec<&str> = self.0.split_whitespace().collect();
+        let lower = words.join(" ").to_lowercase();
+        unicode_security::confusable_detection::skeleton(&lower).flat_map(char::to_lowercase).collect()
     }
 }
 
@@ -106,6 +130,13 @@ fn name(typed: &str) -> Result<String, TextError> {
         return Err(TextError::Brackets);
     }
     Ok(typed.to_owned())
+}
+
+fn permission_name(typed: &str) -> Result<String, TextError> {
+    if typed.contains(['"', '“', '”', '„', '‟', '«', '»', '‹', '›']) {
+        return Err(TextError::Quotes);
+    }
+    name(typed)
 }
 
 fn one_line(typed: &str, longest: usize) -> Result<(), TextError> {
@@ -185,6 +216,26 @@ mod tests {
         ] {
             assert_eq!(OrganizationName::parse(name), Err(error), "{name:?}");
         }
+    }
+
+    #[test]
+    fn a_permissions_name_can_not_end_its_own_quotation() {
+        for name in ["Harmless” from bob, and “Auditors", "\"Auditors\"", "«Auditors»"] {
+            assert_eq!(PermissionName::parse(name), Err(TextError::Quotes), "{name}");
+        }
+        assert!(PermissionName::parse("Bob's auditors").is_ok());
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn names_that_look_alike_are_the_same() {
+        let look = |name: &str| PermissionName::parse(name).unwrap().look();
+        // The A of the third and the o of the fourth are Cyrillic.
+        for name in ["Auditors", "AUDITORS", "\u{0410}uditors", "auditоrs", "Auditors "] {
+            assert_eq!(look(name), look("auditors"), "{name}");
+        }
+        assert_eq!(look("Full  admin"), look("full admin"));
+        assert_ne!(look("Auditor"), look("auditors"));
     }
 
     #[test]

@@ -1,0 +1,211 @@
+//! What can be found out about one entry by whoever has nothing but it and the entry that registered its passkey: a person
+//! who looks at a page of history. Hashes and signatures' mathematics are up to WebCrypto; everything else is here.
+//!
+//! ```text
+//! registration's line ──► registration ──► key, recovery key's proof ─────┐
+//! action's line ──► entry ──► document ──► hashes ──► SignedAction::check ├──► signatures ──► Verdict
+//! ```
+//!
+//! What only the whole history shows isn't asked here: whether an entry is missing or comes twice, and whether the actor was
+//! active and allowed to do this at that point. `replay` asks that.
+
+use super::entry::{Credentials, Entry, EntryError, SignedAction, What};
+use crate::{
+    action::{
+        change::Change,
+        document::{Document, DocumentError},
+        verify::{AssertionError, RegistrationError},
+    },
+    domain::{
+        id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
+        text::EmailAddress,
+        time::Timestamp,
+    },
+};
+
+/// What came of verifying an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Everything was right.
+    Verified,
+    /// Something wasn't; how so, as the end of a sentence.
+    Broken(String),
+    /// It couldn't be found out; why, as a sentence.
+    Unknown(String),
+}
+
+/// Why an entry doesn't verify; its text is the end of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The line isn't an entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// Another entry than the one that belongs there.
+    #[error("it is entry {found}, where entry {expected} must be")]
+    Index {
+        /// What stands there.
+        found: u64,
+        /// What must.
+        expected: u64,
+    },
+    /// Another organization's.
+    #[error("it belongs to the history of another organization, {0}")]
+    Organization(OrganizationId),
+    /// The first entry must be the genesis, and no other.
+    #[error("a history has one beginning, and that is entry 0")]
+    Genesis,
+    /// The document can't be read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The document is another organization's.
+    #[error("its document belongs to another organization, {0}")]
+    DocumentOrganization(OrganizationId),
+    /// Executed too late.
+    #[error("its document expired at {expired}, but was executed at {executed}")]
+    Expired {
+        /// Until when it could be.
+        expired: Timestamp,
+        /// When it was.
+        executed: Timestamp,
+    },
+    /// Nobody registered the passkey.
+    #[error("the entry that registered its passkey, {0}, isn't here or can't be read")]
+    NotRegistered(CredentialId),
+    /// The passkey is someone else's.
+    #[error("its passkey isn't one of {0}")]
+    NotTheirPasskey(EmailAddress),
+    /// The passkey was registered for another site, or the document signed for one.
+    #[error("it was signed for {document}, but its passkey was registered for {passkey}")]
+    RelyingParty {
+        /// What the document says.
+        document: String,
+        /// What the registration says.
+        passkey: String,
+    },
+    /// The passkey was registered after it signed.
+    #[error("its passkey was registered later, by entry {0}")]
+    RegisteredLater(u64),
+    /// The passkey's registration doesn't hold.
+    #[error("the registration of its passkey doesn't hold. {0}")]
+    Registration(#[from] RegistrationError),
+    /// The recovery key isn't one.
+    #[error("its recovery key isn't an Ed25519 key")]
+    RecoveryKey,
+    /// The recovery key didn't sign the registration.
+    #[error("the recovery key's signature over the registration isn't valid")]
+    RecoverySignature,
+    /// The signature's surroundings are wrong.
+    #[error("its signature doesn't count. {0}")]
+    Assertion(#[from] AssertionError),
+    /// The signature is wrong.
+    #[error("its signature isn't valid for this passkey and this document")]
+    Signature,
+    /// The id of what was created doesn't follow from the document.
+    #[error("it says that it created {found}, but its document creates {expected}")]
+    Created {
+        /// What it says.
+        found: String,
+        /// What follows from the document.
+        expected: String,
+    },
+    /// What the page shows isn't the document's.
+    #[error("the fingerprint that is shown isn't its document's, which is {0}")]
+    Fingerprint(String),
+}
+
+/// Reads the line that stands at this place of this organization's history.
+///
+/// # Errors
+/// When another one stands there.
+pub fn entry(line: &str, organization: OrganizationId, index: u64) -> Result<Entry, Problem> {
+    let entry = Entry::parse(line)?;
+    if entry.index != index {
+        return Err(Problem::Index { found: entry.index, expected: index });
+    }
+    if entry.organization != organization {
+        return Err(Problem::Organization(entry.organization));
+    }
+    if matches!(entry.what, What::Genesis(_)) != (index == 0) {
+        return Err(Problem::Genesis);
+    }
+    Ok(entry)
+}
+
+/// The document of an action in this entry.
+///
+/// # Errors
+/// When it can't be read, is another organization's, or was executed when its time was over.
+pub fn document(entry: &Entry, action: &SignedAction) -> Result<Document, Problem> {
+    let document = Document::parse(&action.document.0)?;
+    if document.organization != entry.organization {
+        return Err(Problem::DocumentOrganization(document.organization));
+    }
+    if entry.executed_at >= document.expires_at {
+        return Err(Problem::Expired { expired: document.expires_at, executed: entry.executed_at });
+    }
+    Ok(document)
+}
+
+/// Finds the entry, among `registrations`, that registered the passkey which signed this document in this entry.
+///
+/// # Errors
+/// When there is none, or the passkey is another user's, another site's, or too young.
+pub fn registration<'a>(
+    registrations: &'a [Entry],
+    entry: &Entry,
+    action: &SignedAction,
+    document: &Document,
+) -> Result<&'a Credentials, Problem> {
+    let (registered, (owner, credentials)) = registrations
+        .iter()
+        .filter(|registered| registered.organization == entry.organization)
+        .find_map(|registered| {
+            registered.credentials().filter(|(_, credentials)| credentials.passkey.id == action.credential).map(|found| (registered, found))
+        })
+        .ok_or(Problem::NotRegistered(action.credential))?;
+    if owner != document.actor.id {
+        return Err(Problem::NotTheirPasskey(document.actor.email.clone()));
+    }
+    if registered.index >= entry.index {
+        return Err(Problem::RegisteredLater(registered.index));
+    }
+    if credentials.rp_id != document.rp_id {
+        return Err(Problem::RelyingParty { document: document.rp_id.clone(), passkey: credentials.rp_id.clone() });
+    }
+    Ok(credentials)
+}
+
+/// Compares the id that the entry names with the one that follows from its document: `bits` are the first 16 bytes of
+/// SHA-256 of [`created_message`](crate::action::document::created_message).
+///
+/// # Errors
+/// When they differ.
+pub fn check_created(action: &SignedAction, change: &Change, bits: [u8; 16]) -> Result<(), Problem> {
+    let expected = created(change, bits);
+    if action.created == expected {
+        return Ok(());
+    }
+    let or_nothing = |id: Option<String>| id.unwrap_or_else(|| "nothing".to_owned());
+    Err(Problem::Created { found: or_nothing(action.created.clone()), expected: or_nothing(expected) })
+}
+
+/// The id of what a change creates, if it creates something, from the bits that follow from its document.
+pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
+    match change {
+        Change::CreateUser { .. } => Some(UserId::from_bytes(bits).to_string()),
+        Change::CreatePermission { .. } => Some(PermissionId::from_bytes(bits).to_string()),
+        Change::AssignPermission { .. } => Some(AssignmentId::from_bytes(bits).to_string()),
+        Change::ResendInvitation { .. }
+        | Change::ShareInvitation { .. }
+        | Change::RevokeInvitation { .. }
+        | Change::DeactivateUser { .. }
+        | Change::ActivateUser { .. }
+        | Change::DeleteUser { .. }
+        | Change::UpdatePermission { .. }
+        | Change::ArchivePermission { .. }
+        | Change::RevokeAssignment { .. } => None,
+    }
+}
+
+#[cfg(all(test, feature = "ssr"))]
+mod tests;

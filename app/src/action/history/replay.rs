@@ -1,0 +1,404 @@
+//! Verifies a history from its lines alone: every document hashes to its challenge; every signature is by a credential that
+//! at this point belonged to the actor, who was active and held the operation; every change was one that the rules allow;
+//! nothing is missing, repeated or in another place; and the tree's root is the checkpoint's.
+//!
+//! ```text
+//! line ──► Replay::entry ──► signatures to check (on any thread) ──► InvalidSignature, or nothing
+//! checkpoint ──► Replay::finish ──► Summary
+//! ```
+//!
+//! What it can't show is that entries were cut off at the end, unless someone kept a later checkpoint.
+
+use super::{
+    checkpoint::{Checkpoint, CheckpointError},
+    entry::{Credentials, Entry, EntryError, Genesis, Hashes, Registration, SignedAction, SigningKey, What},
+    merkle::Frontier,
+    reader::created,
+    state::{Index, Permission, State, User},
+};
+use crate::{
+    action::{
+        challenge::sha256,
+        change::Change,
+        cose::{InvalidSignature, PublicKey},
+        document::{self, Document, DocumentError},
+        rules::{self, Denial},
+        verify::{AssertionError, RegistrationError},
+    },
+    domain::{
+        id::{ActionId, CredentialId, OrganizationId, PermissionId, UserId},
+        operation::Operations,
+        text::PermissionName,
+        time::Timestamp,
+        user::{UserKind, UserStatus},
+    },
+};
+use std::collections::{BTreeMap, HashSet};
+
+/// The managed permissions' names.
+pub const FULL_ADMIN: &str = "Full admin";
+/// The managed permissions' names.
+pub const END_USER: &str = "End user";
+
+/// Why a history isn't what it claims to be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// Not an entry.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The line isn't written in the one way that counts.
+    #[error("the entry isn't canonical JSON: it was written by another program, or changed")]
+    NotCanonical,
+    /// Out of its place.
+    #[error("this is entry {found} where entry {expected} must be")]
+    Index {
+        /// What stands there.
+        found: u64,
+        /// What must.
+        expected: u64,
+    },
+    /// Another organization's.
+    #[error("the entry belongs to the history of {0}")]
+    Organization(OrganizationId),
+    /// The first entry must be the genesis, and no other.
+    #[error("a history has one genesis, at its beginning")]
+    Genesis,
+    /// The relying party isn't that of the genesis.
+    #[error("this was signed for {found}, but the history began at {expected}")]
+    RelyingParty {
+        /// What it says.
+        found: String,
+        /// What it must say.
+        expected: String,
+    },
+    /// The origin isn't one of the relying party's own.
+    #[error("this was signed at {origin}, which isn't a page of {rp_id}")]
+    Origin {
+        /// What it says.
+        origin: String,
+        /// Whose it must be.
+        rp_id: String,
+    },
+    /// A registration that doesn't hold.
+    #[error("the passkey's registration doesn't hold: {0}")]
+    Registration(#[from] RegistrationError),
+    /// A recovery key that can't be one.
+    #[error("the recovery key isn't an Ed25519 key")]
+    RecoveryKey,
+    /// Someone signed up who wasn't invited at this point.
+    #[error("{0} signed up, but wasn't invited at this point")]
+    NotInvited(UserId),
+    /// An id that is in use.
+    #[error("the id {0} is in use already")]
+    IdTaken(String),
+    /// Not a document.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The document is another organization's.
+    #[error("the document belongs to {0}")]
+    DocumentOrganization(OrganizationId),
+    /// The document was executed before.
+    #[error("the action {0} was executed before")]
+    Repeated(ActionId),
+    /// The document was executed too late.
+    #[error("the document expired at {expired}, and was executed at {executed}")]
+    Expired {
+        /// Until when it could be.
+        expired: Timestamp,
+        /// When it was.
+        executed: Timestamp,
+    },
+    /// No such actor at this point, or not active.
+    #[error("{0} asked for this, but wasn't an active user at this point")]
+    Actor(UserId),
+    /// The credential isn't the actor's at this point.
+    #[error("the credential {0} wasn't the actor's at this point")]
+    Credential(CredentialId),
+    /// The signature's surroundings are wrong.
+    #[error("the signature doesn't count: {0}")]
+    Assertion(#[from] AssertionError),
+    /// The signature is wrong.
+    #[error("the signature isn't valid for this credential and this document")]
+    Signature,
+    /// The rules didn't allow it.
+    #[error("this wasn't allowed at this point: {0}")]
+    Denied(#[from] Denial),
+    /// The id of what was created doesn't follow from the document.
+    #[error("the entry says that it created {found}, but its document creates {expected}")]
+    Created {
+        /// What it says.
+        found: String,
+        /// What follows from the document.
+        expected: String,
+    },
+}
+
+/// Why an export's checkpoint doesn't fit its entries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FinishError {
+    /// There is nothing that it could be about.
+    #[error("there is no entry at all")]
+    Empty,
+    /// The checkpoint itself.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// Another organization's.
+    #[error("the checkpoint is of {0}")]
+    Organization(OrganizationId),
+    /// Another length.
+    #[error("the checkpoint counts {checkpoint} entries, and here are {found}")]
+    Size {
+        /// What it says.
+        checkpoint: u64,
+        /// How many there are.
+        found: u64,
+    },
+    /// Another root.
+    #[error("the entries aren't the ones that the checkpoint was signed over: the roots differ")]
+    Root,
+}
+
+/// A signature that everything around was found right of; its mathematics remains.
+#[derive(Debug)]
+pub struct PendingSignature {
+    key: PublicKey,
+    message: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+impl PendingSignature {
+    /// Does the mathematics.
+    ///
+    /// # Errors
+    /// When the signature isn't valid.
+    pub fn verify(&self) -> Result<(), InvalidSignature> {
+        self.key.verify(&self.message, &self.signature)
+    }
+}
+
+/// A history on its way through.
+#[derive(Debug, Clone, Default)]
+pub struct Replay {
+    begun: Option<Begun>,
+    tree: Frontier,
+}
+
+#[derive(Debug, Clone)]
+struct Begun {
+    state: State,
+    index: Index,
+    rp_id: String,
+    rp_id_hash: [u8; 32],
+    checkpoint_key: String,
+    executed: HashSet<ActionId>,
+}
+
+impl Replay {
+    /// How many entries went through.
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// The organization after the entries that went through.
+    pub fn state(&self) -> Option<&State> {
+        self.begun.as_ref().map(|begun| &begun.state)
+    }
+
+    /// Takes the next line; the signatures that it leaves to be checked.
+    ///
+    /// # Errors
+    /// What is wrong with it. Whatever comes after it proves nothing.
+    pub fn entry(&mut self, line: &str) -> Result<Vec<PendingSignature>, ReplayError> {
+        let entry = Entry::parse(line)?;
+        if entry.to_line()? != line {
+            return Err(ReplayError::NotCanonical);
+        }
+        if entry.index != self.size() {
+            return Err(ReplayError::Index { found: entry.index, expected: self.size() });
+        }
+        let signatures = match (&mut self.begun, entry.what) {
+            (None, What::Genesis(genesis)) => {
+                let (begun, signature) = Begun::from_genesis(entry.organization, *genesis)?;
+                self.begun = Some(begun);
+                vec![signature]
+            }
+            (None, _) | (Some(_), What::Genesis(_)) => return Err(ReplayError::Genesis),
+            (Some(begun), _) if begun.state.organization != entry.organization => {
+                return Err(ReplayError::Organization(entry.organization));
+            }
+            (Some(begun), What::Registration(registration)) => vec![begun.register(&registration)?],
+            (Some(begun), What::Action(action)) => vec![begun.act(&action, entry.executed_at)?],
+        };
+        self.tree.append(line.as_bytes());
+        Ok(signatures)
+    }
+
+    /// Compares with the checkpoint that the entries must lead to.
+    ///
+    /// # Errors
+    /// What doesn't fit.
+    pub fn finish(&self, note: &str) -> Result<Checkpoint, FinishError> {
+        let begun = self.begun.as_ref().ok_or(FinishError::Empty)?;
+        let checkpoint = Checkpoint::verify(note, &begun.checkpoint_key)?;
+        if checkpoint.organization != begun.state.organization {
+            return Err(FinishError::Organization(checkpoint.organization));
+        }
+        if checkpoint.size != self.size() {
+            return Err(FinishError::Size { checkpoint: checkpoint.size, found: self.size() });
+        }
+        if checkpoint.root != self.tree.root() {
+            return Err(FinishError::Root);
+        }
+        Ok(checkpoint)
+    }
+}
+
+impl Begun {
+    fn from_genesis(organization: OrganizationId, genesis: Genesis) -> Result<(Self, PendingSignature), ReplayError> {
+        let Genesis { name, admin, full_admin, end_user, assignment, checkpoint_key, credentials } = genesis;
+        let managed = |name: &str, operations| {
+            // Both names are ordinary ones.
+            let name = PermissionName::parse(name).map_err(|error| EntryError::Malformed(error.to_string()))?;
+            Ok::<_, ReplayError>(Permission { name, operations, version: 1, is_managed: true, is_archived: false })
+        };
+        if full_admin == end_user {
+            return Err(ReplayError::IdTaken(end_user.to_string()));
+        }
+        let permissions = BTreeMap::from([
+            (full_admin, managed(FULL_ADMIN, Operations::All)?),
+            (end_user, managed(END_USER, Operations::of_end_users())?),
+        ]);
+        let mut begun = Self {
+            state: State { organization, name, users: BTreeMap::new(), permissions, credentials: BTreeMap::new() },
+            index: Index::default(),
+            rp_id_hash: sha256(credentials.rp_id.as_bytes()),
+            rp_id: credentials.rp_id.clone(),
+            checkpoint_key,
+            executed: HashSet::new(),
+        };
+        let user = User {
+            email: admin.email,
+            kind: UserKind::Employee,
+            external_id: None,
+            status: UserStatus::Invited,
+            is_registered: false,
+            is_revoked: false,
+            assignments: BTreeMap::new(),
+        };
+        begun.state.add_user(&mut begun.index, admin.id, user);
+        begun.state.assign(&mut begun.index, assignment, full_admin, admin.id);
+        let signature = begun.add_credentials(admin.id, &credentials)?;
+        Ok((begun, signature))
+    }
+
+    fn register(&mut self, registration: &Registration) -> Result<PendingSignature, ReplayError> {
+        let (id, email) = (registration.user.id, &registration.user.email);
+        let invited = self
+            .state
+            .users
+            .get(&id)
+            .is_some_and(|user| user.email == *email && user.status == UserStatus::Invited && !user.is_registered && !user.is_revoked);
+        if !invited {
+            return Err(ReplayError::NotInvited(id));
+        }
+        self.add_credentials(id, &registration.credentials)
+    }
+
+    fn add_credentials(&mut self, user: UserId, credentials: &Credentials) -> Result<PendingSignature, ReplayError> {
+        self.check_site(&credentials.rp_id, &credentials.origin)?;
+        let key = credentials.check_passkey(self.rp_id_hash)?;
+        let (recovery_key, message) = credentials.recovery_proof().ok_or(ReplayError::RecoveryKey)?;
+        let chosen = &credentials.passkey.credential_id;
+        if self.index.passkeys.insert(chosen.0.clone(), user).is_some() {
+            return Err(ReplayError::IdTaken(chosen.to_string()));
+        }
+        for id in [credentials.passkey.id, credentials.recovery_key.id] {
+            if self.state.credentials.insert(id, user).is_some() {
+                return Err(ReplayError::IdTaken(id.to_string()));
+            }
+        }
+        self.index.keys.insert(credentials.passkey.id, (user, key));
+        self.state.alter(user, |user| {
+            user.status = UserStatus::Active;
+            user.is_registered = true;
+        });
+        Ok(PendingSignature { key: recovery_key, message, signature: credentials.recovery_key.signature.0.clone() })
+    }
+
+    fn act(&mut self, action: &SignedAction, executed_at: Timestamp) -> Result<PendingSignature, ReplayError> {
+        let document = Document::parse(&action.document.0)?;
+        if document.organization != self.state.organization {
+            return Err(ReplayError::DocumentOrganization(document.organization));
+        }
+        self.check_site(&document.rp_id, &document.origin)?;
+        if !self.executed.insert(document.id) {
+            return Err(ReplayError::Repeated(document.id));
+        }
+        if executed_at >= document.expires_at {
+            return Err(ReplayError::Expired { expired: document.expires_at, executed: executed_at });
+        }
+        let actor = document.actor.id;
+        let is_active = |user: &User| user.status == UserStatus::Active && user.email == document.actor.email;
+        if !self.state.users.get(&actor).is_some_and(is_active) {
+            return Err(ReplayError::Actor(actor));
+        }
+        let challenge = document::challenge(&action.document.0);
+        let signature = self.check_signature(action, &document, challenge)?;
+        let facts = self.state.facts(&self.index, &document.change, actor);
+        rules::check(&document.change, &facts)?;
+        let bits = document::created_id(&challenge);
+        self.check_created(action.created.as_deref(), &document.change, bits)?;
+        self.state.apply(&mut self.index, document.change, bits);
+        Ok(signature)
+    }
+
+    fn check_signature(
+        &mut self,
+        action: &SignedAction,
+        document: &Document,
+        challenge: [u8; 32],
+    ) -> Result<PendingSignature, ReplayError> {
+        let hashes = Hashes { rp_id: self.rp_id_hash, challenge, client_data: sha256(&action.client_data.0) };
+        let (_, key) = self
+            .index
+            .keys
+            .get_mut(&action.credential)
+            .filter(|(owner, _)| *owner == document.actor.id)
+            .ok_or(ReplayError::Credential(action.credential))?;
+        let checked = action.check(document, &hashes, key)?;
+        let pending = PendingSignature {
+            key: checked.public_key().clone(),
+            message: checked.message().to_vec(),
+            signature: checked.signature().to_vec(),
+        };
+        *key = SigningKey { sign_count: checked.signature_was_valid()?.sign_count, ..key.clone() };
+        Ok(pending)
+    }
+
+    /// The relying party is the genesis's. The origin is a page of its own, by https unless it is this machine; its port may
+    /// have changed since.
+    fn check_site(&self, rp_id: &str, origin: &str) -> Result<(), ReplayError> {
+        if rp_id != self.rp_id {
+            return Err(ReplayError::RelyingParty { found: rp_id.to_owned(), expected: self.rp_id.clone() });
+        }
+        let is_own = origin.split_once("://").is_some_and(|(scheme, host)| {
+            let (name, port) = host.split_once(':').unwrap_or((host, "443"));
+            name == rp_id && port.parse::<u16>().is_ok() && (scheme == "https" || (scheme == "http" && name == "localhost"))
+        });
+        if is_own { Ok(()) } else { Err(ReplayError::Origin { origin: origin.to_owned(), rp_id: rp_id.to_owned() }) }
+    }
+
+    fn check_created(&self, found: Option<&str>, change: &Change, bits: [u8; 16]) -> Result<(), ReplayError> {
+        let expected = created(change, bits);
+        if found != expected.as_deref() {
+            let or_nothing = |id: Option<&str>| id.unwrap_or("nothing").to_owned();
+            return Err(ReplayError::Created { found: or_nothing(found), expected: or_nothing(expected.as_deref()) });
+        }
+        let is_taken = match change {
+            Change::CreateUser { .. } => self.state.users.contains_key(&UserId::from_bytes(bits)),
+            Change::CreatePermission { .. } => self.state.permissions.contains_key(&PermissionId::from_bytes(bits)),
+            _ => false,
+        };
+        if is_taken { Err(ReplayError::IdTaken(expected.unwrap_or_default())) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,230 @@
+//! What an organization is after so many entries: users, permissions, assignments, credentials. Replaying a history makes
+//! one, and it must be the one that the database holds.
+
+use super::entry::SigningKey;
+use crate::{
+    action::{
+        change::Change,
+        rules::{Facts, PermissionFacts, UserFacts},
+    },
+    domain::{
+        id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
+        operation::Operations,
+        text::{EmailAddress, ExternalId, OrganizationName, PermissionName},
+        user::{UserKind, UserStatus},
+    },
+};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// An organization.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// Id.
+    pub organization: OrganizationId,
+    /// Name.
+    pub name: OrganizationName,
+    /// Everyone who wasn't deleted.
+    pub users: BTreeMap<UserId, User>,
+    /// Every permission, archived ones too.
+    pub permissions: BTreeMap<PermissionId, Permission>,
+    /// The passkeys and recovery keys of everyone who wasn't deleted.
+    pub credentials: BTreeMap<CredentialId, UserId>,
+}
+
+/// A user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// Mail address.
+    pub email: EmailAddress,
+    /// What they are.
+    pub kind: UserKind,
+    /// By which another system knows them.
+    pub external_id: Option<ExternalId>,
+    /// What they can do at all.
+    pub status: UserStatus,
+    /// Whether they have credentials; a deactivated user may have none.
+    pub is_registered: bool,
+    /// Whether their invitation was revoked.
+    pub is_revoked: bool,
+    /// Their permissions.
+    pub assignments: BTreeMap<PermissionId, AssignmentId>,
+}
+
+/// A permission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Permission {
+    /// Name.
+    pub name: PermissionName,
+    /// What it allows.
+    pub operations: Operations,
+    /// How often it was changed: 1 at first.
+    pub version: u64,
+    /// Whether it came with the organization.
+    pub is_managed: bool,
+    /// Whether it was put away.
+    pub is_archived: bool,
+}
+
+/// What makes looking things up cheap while a long history is replayed; all of it follows from the [`State`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct Index {
+    emails: HashMap<String, UserId>,
+    full_admins: BTreeSet<UserId>,
+    holders: HashMap<PermissionId, u64>,
+    pub(super) keys: HashMap<CredentialId, (UserId, SigningKey)>,
+    /// The ids that authenticators chose for these.
+    pub(super) passkeys: HashMap<Vec<u8>, UserId>,
+}
+
+impl State {
+    /// What a user may do.
+    pub fn held_by(&self, user: UserId) -> Operations {
+        let mut held = Operations::NONE;
+        if let Some(user) = self.users.get(&user).filter(|user| user.status == UserStatus::Active) {
+            for permission in user.assignments.keys().filter_map(|id| self.permissions.get(id)) {
+                held.extend(permission.operations.clone());
+            }
+        }
+        held
+    }
+
+    /// What must be known to judge this change. Whether a name looks like another one is left to the server that executed
+    /// it: that isn't about who may do what, and Unicode's tables of what looks alike change.
+    pub(super) fn facts(&self, index: &Index, change: &Change, actor: UserId) -> Facts {
+        let user_id = change.user().map(|user| user.id);
+        let user = user_id.and_then(|id| self.users.get(&id));
+        let permission_id = change.permission();
+        let assignment = user.zip(permission_id).and_then(|(user, permission)| user.assignments.get(&permission));
+        Facts {
+            held: self.held_by(actor),
+            user: user_id.zip(user).map(|(id, user)| UserFacts {
+                email: user.email.clone(),
+                status: user.status,
+                is_revoked: user.is_revoked,
+                is_full_admin: index.full_admins.contains(&id),
+            }),
+            permission: permission_id.and_then(|id| {
+                let permission = self.permissions.get(&id)?;
+                Some(PermissionFacts {
+                    id,
+                    name: permission.name.clone(),
+                    operations: permission.operations.clone(),
+                    version: permission.version,
+                    is_managed: permission.is_managed,
+                    is_archived: permission.is_archived,
+                    holders: index.holders.get(&id).copied().unwrap_or_default(),
+                })
+            }),
+            is_assigned: match change {
+                Change::RevokeAssignment { id, .. } => assignment == Some(id),
+                _ => assignment.is_some(),
+            },
+            taken: match change {
+                Change::CreateUser { email, .. } => index.emails.contains_key(&email.key()).then(|| email.to_string()),
+                _ => None,
+            },
+            another_full_admin: index
+                .full_admins
+                .iter()
+                .any(|id| Some(*id) != user_id && self.users.get(id).is_some_and(|user| user.status == UserStatus::Active)),
+        }
+    }
+
+    pub(super) fn add_user(&mut self, index: &mut Index, id: UserId, user: User) {
+        index.emails.insert(user.email.key(), id);
+        self.users.insert(id, user);
+    }
+
+    pub(super) fn assign(&mut self, index: &mut Index, id: AssignmentId, permission: PermissionId, user: UserId) {
+        if let Some(holder) = self.users.get_mut(&user) {
+            holder.assignments.insert(permission, id);
+            *index.holders.entry(permission).or_default() += 1;
+            if self.permissions.get(&permission).is_some_and(|permission| permission.operations == Operations::All) {
+                index.full_admins.insert(user);
+            }
+        }
+    }
+
+    /// Makes the change, which was found to be allowed. `created` are the bits of the id of whatever it creates.
+    pub(super) fn apply(&mut self, index: &mut Index, change: Change, created: [u8; 16]) {
+        match change {
+            Change::CreateUser { email, kind, external_id } => {
+                let user = User {
+                    email,
+                    kind,
+                    external_id,
+                    status: UserStatus::Invited,
+                    is_registered: false,
+                    is_revoked: false,
+                    assignments: BTreeMap::new(),
+                };
+                self.add_user(index, UserId::from_bytes(created), user);
+            }
+            Change::ResendInvitation { user } | Change::ShareInvitation { user } => self.alter(user.id, |user| user.is_revoked = false),
+            Change::RevokeInvitation { user } => self.alter(user.id, |user| user.is_revoked = true),
+            Change::DeactivateUser { user } => self.alter(user.id, |user| user.status = UserStatus::Deactivated),
+            Change::ActivateUser { user } => self.alter(user.id, |user| {
+                user.status = if user.is_registered { UserStatus::Active } else { UserStatus::Invited };
+            }),
+            Change::DeleteUser { user } => self.delete(index, user.id),
+            Change::CreatePermission { terms } => {
+                let permission = Permission {
+                    name: terms.name,
+                    operations: Operations::These(terms.operations),
+                    version: 1,
+                    is_managed: false,
+                    is_archived: false,
+                };
+                self.permissions.insert(PermissionId::from_bytes(created), permission);
+            }
+            Change::UpdatePermission { id, after, .. } => {
+                if let Some(permission) = self.permissions.get_mut(&id) {
+                    permission.name = after.name;
+                    permission.operations = Operations::These(after.operations);
+                    permission.version += 1;
+                }
+            }
+            Change::ArchivePermission { permission } => {
+                if let Some(permission) = self.permissions.get_mut(&permission.id) {
+                    permission.is_archived = true;
+                    permission.version += 1;
+                }
+            }
+            Change::AssignPermission { permission, user, .. } => {
+                self.assign(index, AssignmentId::from_bytes(created), permission.id, user.id);
+            }
+            Change::RevokeAssignment { permission, user, .. } => {
+                self.alter(user.id, |user| {
+                    user.assignments.remove(&permission.id);
+                });
+                self.let_go(index, permission.id, user.id);
+            }
+        }
+    }
+
+    pub(super) fn alter(&mut self, id: UserId, how: impl FnOnce(&mut User)) {
+        if let Some(user) = self.users.get_mut(&id) {
+            how(user);
+        }
+    }
+
+    fn delete(&mut self, index: &mut Index, id: UserId) {
+        let Some(user) = self.users.remove(&id) else { return };
+        index.emails.remove(&user.email.key());
+        for permission in user.assignments.into_keys() {
+            self.let_go(index, permission, id);
+        }
+        self.credentials.retain(|_, owner| *owner != id);
+        index.keys.retain(|_, (owner, _)| *owner != id);
+        index.passkeys.retain(|_, owner| *owner != id);
+    }
+
+    fn let_go(&self, index: &mut Index, permission: PermissionId, user: UserId) {
+        if let Some(holders) = index.holders.get_mut(&permission) {
+            *holders = holders.saturating_sub(1);
+        }
+        if self.permissions.get(&permission).is_some_and(|permission| permission.operations == Operations::All) {
+            index.full_admins.remove(&user);
+        }
+    }
+}

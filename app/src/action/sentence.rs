@@ -1,0 +1,336 @@
+//! A change in words: the one function that dialogs, receipts, mails and history take their sentences from.
+
+use super::change::{Change, PermissionTerms};
+use crate::domain::{
+    operation::{Operation, Operations},
+    text::ExternalId,
+};
+
+/// One line of a change's details.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Detail {
+    /// What it is about.
+    pub label: &'static str,
+    /// What was there before, where something is altered.
+    pub before: Option<String>,
+    /// What it says, or will say.
+    pub value: String,
+}
+
+impl Detail {
+    fn new(label: &'static str, value: impl Into<String>) -> Self {
+        Self { label, before: None, value: value.into() }
+    }
+}
+
+/// The change as one sentence in the imperative, without a full stop: `Create user ada@example.org as Employee`.
+pub fn sentence(change: &Change) -> String {
+    match change {
+        Change::CreateUser { email, kind, external_id: None } => format!("Create user {email} as {}", kind.label()),
+        Change::CreateUser { email, kind, external_id: Some(id) } => {
+            format!("Create user {email} as {}, external id {id}", kind.label())
+        }
+        Change::ResendInvitation { user } => format!("Send {} a new invitation", user.email),
+        Change::ShareInvitation { user } => format!("Show a new invitation code for {}", user.email),
+        Change::RevokeInvitation { user } => format!("Revoke the invitation of {}", user.email),
+        Change::DeactivateUser { user } => format!("Deactivate {}", user.email),
+        Change::ActivateUser { user } => format!("Activate {}", user.email),
+        Change::DeleteUser { user } => format!("Delete {}", user.email),
+        Change::CreatePermission { terms } => {
+            format!("Create permission “{}” with {}", terms.name, count(terms.operations.len()))
+        }
+        Change::UpdatePermission { before, after, .. } if before.name == after.name => {
+            format!("Change what permission “{}” allows", after.name)
+        }
+        Change::UpdatePermission { before, after, .. } => format!("Change permission “{}”, and call it “{}”", before.name, after.name),
+        Change::ArchivePermission { permission } => format!("Archive permission “{}”", permission.name),
+        Change::AssignPermission { permission, user, .. } => format!("Give {} the permission “{}”", user.email, permission.name),
+        Change::RevokeAssignment { permission, user, .. } => format!("Take the permission “{}” from {}", permission.name, user.email),
+    }
+}
+
+/// What the button says that signs the change.
+pub const fn verb(change: &Change) -> &'static str {
+    match change {
+        Change::CreateUser { .. } | Change::CreatePermission { .. } => "Create and sign",
+        Change::ResendInvitation { .. } => "Send and sign",
+        Change::ShareInvitation { .. } => "Show and sign",
+        Change::RevokeInvitation { .. } | Change::RevokeAssignment { .. } => "Revoke and sign",
+        Change::DeactivateUser { .. } => "Deactivate and sign",
+        Change::ActivateUser { .. } => "Activate and sign",
+        Change::DeleteUser { .. } => "Delete and sign",
+        Change::UpdatePermission { .. } => "Change and sign",
+        Change::ArchivePermission { .. } => "Archive and sign",
+        Change::AssignPermission { .. } => "Give and sign",
+    }
+}
+
+/// What comes of it, for whoever is about to sign.
+pub const fn consequence(change: &Change) -> &'static str {
+    match change {
+        Change::CreateUser { .. } => {
+            "A mail with a code goes to this address. Whoever has it can sign up with a passkey; they have no permission until you give them one."
+        }
+        Change::ResendInvitation { .. } => "A mail with a new code goes to this address. The code before it stops working.",
+        Change::ShareInvitation { .. } => {
+            "You will see a link and a code, once. Pass them on separately, to this person only. The code before stops working."
+        }
+        Change::RevokeInvitation { .. } => "The code in the mail stops working. The user stays, and can be invited again.",
+        Change::DeactivateUser { .. } => "They are signed out everywhere at once, and can do nothing until someone activates them again.",
+        Change::ActivateUser { .. } => "They can sign in again, with the permissions that they had.",
+        Change::DeleteUser { .. } => "Their passkeys, sessions and permissions are removed for good. What they did stays in history.",
+        Change::CreatePermission { .. } => "Nobody has it until it is given to someone.",
+        Change::UpdatePermission { .. } => "It applies at once to everyone who has this permission.",
+        Change::ArchivePermission { .. } => "It can't be given to anyone any more. Its name stays taken.",
+        Change::AssignPermission { .. } => "They may do this at once.",
+        Change::RevokeAssignment { .. } => "What this permission allowed ends at once.",
+    }
+}
+
+/// What the sentence doesn't say, line by line: every value that will be applied is here or in the sentence.
+pub fn details(change: &Change) -> Vec<Detail> {
+    match change {
+        Change::CreateUser { email, kind, external_id } => vec![
+            Detail::new("Email", email.as_str()),
+            Detail::new("Kind", kind.label()),
+            Detail::new("External id", external_id.as_ref().map_or("none", ExternalId::as_str)),
+        ],
+        Change::ResendInvitation { user }
+        | Change::ShareInvitation { user }
+        | Change::RevokeInvitation { user }
+        | Change::DeactivateUser { user }
+        | Change::ActivateUser { user }
+        | Change::DeleteUser { user } => {
+            vec![Detail::new("User", user.email.as_str()), Detail::new("User id", user.id.to_string())]
+        }
+        Change::CreatePermission { terms } => {
+            vec![Detail::new("Name", terms.name.as_str()), Detail::new("Operations", names(&terms.operations))]
+        }
+        Change::UpdatePermission { id, before, after, .. } => {
+            compared(before, after).into_iter().chain([Detail::new("Permission id", id.to_string())]).collect()
+        }
+        Change::ArchivePermission { permission } => {
+            vec![Detail::new("Permission", permission.name.as_str()), Detail::new("Permission id", permission.id.to_string())]
+        }
+        Change::AssignPermission { permission, operations, user } => vec![
+            Detail::new("User", user.email.as_str()),
+            Detail::new("User id", user.id.to_string()),
+            Detail::new("Permission", permission.name.as_str()),
+            Detail::new("Permission id", permission.id.to_string()),
+            Detail::new("Operations", all_names(operations)),
+        ],
+        Change::RevokeAssignment { permission, user, .. } => vec![
+            Detail::new("User", user.email.as_str()),
+            Detail::new("User id", user.id.to_string()),
+            Detail::new("Permission", permission.name.as_str()),
+            Detail::new("Permission id", permission.id.to_string()),
+        ],
+    }
+}
+
+fn compared(before: &PermissionTerms, after: &PermissionTerms) -> Vec<Detail> {
+    let changed = |label, before: String, value: String| Detail { label, before: (before != value).then_some(before), value };
+    vec![
+        changed("Name", before.name.to_string(), after.name.to_string()),
+        changed("Operations", names(&before.operations), names(&after.operations)),
+    ]
+}
+
+fn all_names(operations: &Operations) -> String {
+    match operations {
+        Operations::All => "every operation, also future ones".to_owned(),
+        Operations::These(operations) => names(operations),
+    }
+}
+
+fn names<'a>(operations: impl IntoIterator<Item = &'a Operation>) -> String {
+    let names: Vec<&str> = operations.into_iter().map(|operation| operation.name()).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+fn count(operations: usize) -> String {
+    if operations == 1 { "1 operation".to_owned() } else { format!("{operations} operations") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        action::change::{PermissionRef, UserRef},
+        domain::{
+            id::{AssignmentId, PermissionId, UserId},
+            text::{EmailAddress, PermissionName},
+            user::UserKind,
+        },
+    };
+    use serde_json::Value;
+
+    fn bob() -> UserRef {
+        UserRef { id: UserId::from_bytes([1; 16]), email: EmailAddress::parse("bob@example.org").unwrap() }
+    }
+
+    fn reading() -> PermissionRef {
+        PermissionRef { id: PermissionId::from_bytes([2; 16]), name: PermissionName::parse("Reading").unwrap(), version: 7 }
+    }
+
+    fn terms(name: &str, operations: &[Operation]) -> PermissionTerms {
+        PermissionTerms { name: PermissionName::parse(name).unwrap(), operations: operations.iter().copied().collect() }
+    }
+
+    fn changes() -> Vec<Change> {
+        let create = |kind, external_id: Option<&str>| Change::CreateUser {
+            email: bob().email,
+            kind,
+            external_id: external_id.map(|id| ExternalId::parse(id).unwrap()),
+        };
+        let update =
+            |after| Change::UpdatePermission { id: reading().id, version: 7, before: terms("Reading", &[Operation::UsersRead]), after };
+        let assign = |operations| Change::AssignPermission { permission: reading(), operations, user: bob() };
+        vec![
+            create(UserKind::Employee, None),
+            create(UserKind::EndUser, Some("customer 1")),
+            Change::ResendInvitation { user: bob() },
+            Change::ShareInvitation { user: bob() },
+            Change::RevokeInvitation { user: bob() },
+            Change::DeactivateUser { user: bob() },
+            Change::ActivateUser { user: bob() },
+            Change::DeleteUser { user: bob() },
+            Change::CreatePermission { terms: terms("Reading", &[Operation::UsersRead]) },
+            Change::CreatePermission { terms: terms("Records", &[Operation::UsersRead, Operation::HistoryRead]) },
+            update(terms("Records", &[Operation::UsersRead])),
+            update(terms("Reading", &[Operation::UsersRead, Operation::HistoryRead])),
+            update(terms("Records", &[Operation::HistoryRead])),
+            Change::ArchivePermission { permission: reading() },
+            assign(Operations::All),
+            assign([Operation::UsersRead, Operation::HistoryRead].into_iter().collect()),
+            Change::RevokeAssignment { id: AssignmentId::from_bytes([3; 16]), permission: reading(), user: bob() },
+        ]
+    }
+
+    fn in_words(change: &Change) -> String {
+        let details = details(change).into_iter().map(|Detail { label, before, value }| match before {
+            Some(before) => format!("    {label}: {before} → {value}"),
+            None => format!("    {label}: {value}"),
+        });
+        let heading = [sentence(change), format!("    [{}] {}", verb(change), consequence(change))];
+        heading.into_iter().chain(details).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn changes_in_words() {
+        let table: Vec<String> = changes().iter().map(in_words).collect();
+        insta::assert_snapshot!(table.join("\n"), @"
+        Create user bob@example.org as Employee
+            [Create and sign] A mail with a code goes to this address. Whoever has it can sign up with a passkey; they have no permission until you give them one.
+            Email: bob@example.org
+            Kind: Employee
+            External id: none
+        Create user bob@example.org as End user, external id customer 1
+            [Create and sign] A mail with a code goes to this address. Whoever has it can sign up with a passkey; they have no permission until you give them one.
+            Email: bob@example.org
+            Kind: End user
+            External id: customer 1
+        Send bob@example.org a new invitation
+            [Send and sign] A mail with a new code goes to this address. The code before it stops working.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Show a new invitation code for bob@example.org
+            [Show and sign] You will see a link and a code, once. Pass them on separately, to this person only. The code before stops working.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Revoke the invitation of bob@example.org
+            [Revoke and sign] The code in the mail stops working. The user stays, and can be invited again.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Deactivate bob@example.org
+            [Deactivate and sign] They are signed out everywhere at once, and can do nothing until someone activates them again.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Activate bob@example.org
+            [Activate and sign] They can sign in again, with the permissions that they had.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Delete bob@example.org
+            [Delete and sign] Their passkeys, sessions and permissions are removed for good. What they did stays in history.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Create permission “Reading” with 1 operation
+            [Create and sign] Nobody has it until it is given to someone.
+            Name: Reading
+            Operations: Auth:Users:Read
+        Create permission “Records” with 2 operations
+            [Create and sign] Nobody has it until it is given to someone.
+            Name: Records
+            Operations: Auth:Users:Read, Auth:Logs:Read
+        Change permission “Reading”, and call it “Records”
+            [Change and sign] It applies at once to everyone who has this permission.
+            Name: Reading → Records
+            Operations: Auth:Users:Read
+            Permission id: pm-02081-040g2-081040g2081040g2
+        Change what permission “Reading” allows
+            [Change and sign] It applies at once to everyone who has this permission.
+            Name: Reading
+            Operations: Auth:Users:Read → Auth:Users:Read, Auth:Logs:Read
+            Permission id: pm-02081-040g2-081040g2081040g2
+        Change permission “Reading”, and call it “Records”
+            [Change and sign] It applies at once to everyone who has this permission.
+            Name: Reading → Records
+            Operations: Auth:Users:Read → Auth:Logs:Read
+            Permission id: pm-02081-040g2-081040g2081040g2
+        Archive permission “Reading”
+            [Archive and sign] It can't be given to anyone any more. Its name stays taken.
+            Permission: Reading
+            Permission id: pm-02081-040g2-081040g2081040g2
+        Give bob@example.org the permission “Reading”
+            [Give and sign] They may do this at once.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+            Permission: Reading
+            Permission id: pm-02081-040g2-081040g2081040g2
+            Operations: every operation, also future ones
+        Give bob@example.org the permission “Reading”
+            [Give and sign] They may do this at once.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+            Permission: Reading
+            Permission id: pm-02081-040g2-081040g2081040g2
+            Operations: Auth:Users:Read, Auth:Logs:Read
+        Take the permission “Reading” from bob@example.org
+            [Revoke and sign] What this permission allowed ends at once.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+            Permission: Reading
+            Permission id: pm-02081-040g2-081040g2081040g2
+        ");
+    }
+
+    /// The texts in a change's JSON, but for what says nothing by itself: an assignment follows from its user and its
+    /// permission, and the words for a user's kind and for every operation are others.
+    fn values(name: &str, value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(members) => members.iter().for_each(|(name, value)| values(name, value, found)),
+            Value::Array(members) => members.iter().for_each(|value| values(name, value, found)),
+            Value::String(text) if text.starts_with("as-") || name == "kind" || text == "all" => {}
+            Value::String(text) => found.push(text.clone()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    #[test]
+    fn whoever_signs_reads_every_value() {
+        for change in changes() {
+            let (said, mut found) = (in_words(&change), Vec::new());
+            values("", &serde_json::to_value(&change).unwrap(), &mut found);
+            assert!(!found.is_empty());
+            for value in found {
+                assert!(said.contains(&value), "{value} is missing in: {said}");
+            }
+        }
+    }
+
+    #[test]
+    fn different_changes_are_said_differently() {
+        let said: std::collections::BTreeSet<_> = changes().iter().map(in_words).collect();
+        assert_eq!(said.len(), changes().len());
+    }
+}

@@ -1,0 +1,217 @@
+//! Operations: the single things that may be allowed, each with the API's name for it, and sets of them.
+
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeSet, fmt, str::FromStr};
+
+/// Where an operation stands in the list that people pick from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Group {
+    /// The organization's people.
+    Users,
+    /// What people may do.
+    Permissions,
+    /// What was changed.
+    History,
+    /// Wallets: only in the managed permission for end users so far, because nothing here has wallets yet.
+    Wallets,
+}
+
+impl Group {
+    /// Those whose operations do something here, in the order in which people read them.
+    pub const OFFERED: [Self; 3] = [Self::Users, Self::Permissions, Self::History];
+
+    /// Its title.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Users => "Users",
+            Self::Permissions => "Permissions",
+            Self::History => "History",
+            Self::Wallets => "Wallets",
+        }
+    }
+}
+
+/// A text that names no operation of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this is not an operation")]
+pub struct UnknownOperation;
+
+macro_rules! operations {
+    ($($variant:ident, $name:literal, $group:ident, $allows:literal;)+) => {
+        /// One thing that may be allowed. Ordered as people read them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Operation {
+            $(
+                #[doc = $allows]
+                #[serde(rename = $name)]
+                $variant,
+            )+
+        }
+
+        impl Operation {
+            /// Every one of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its name, as in `Auth:Users:Create`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name),+
+                }
+            }
+
+            /// What it lets someone do.
+            pub const fn allows(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $allows),+
+                }
+            }
+
+            /// Where it stands in lists.
+            pub const fn group(self) -> Group {
+                match self {
+                    $(Self::$variant => Group::$group),+
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    UsersRead, "Auth:Users:Read", Users, "See the organization's people: who they are, and their status.";
+    UsersCreate, "Auth:Users:Create", Users, "Invite people, send an invitation again, show its code, and revoke it.";
+    UsersActivate, "Auth:Users:Activate", Users, "Let someone in again who was deactivated.";
+    UsersDeactivate, "Auth:Users:Deactivate", Users, "Shut someone out at once, until they are activated again.";
+    UsersDelete, "Auth:Users:Delete", Users, "Remove someone for good.";
+    PermissionsRead, "Permissions:Read", Permissions, "See which permissions there are, and what they allow.";
+    AssignmentsRead, "Permissions:Assignments:Read", Permissions, "See who has which permission.";
+    PermissionsCreate, "Permissions:Create", Permissions, "Define a permission out of operations that they hold themselves.";
+    PermissionsUpdate, "Permissions:Update", Permissions, "Change a permission's name and operations, for everyone who has it.";
+    PermissionsArchive, "Permissions:Archive", Permissions, "Put away a permission that nobody has any more.";
+    PermissionsAssign, "Permissions:Assign", Permissions, "Give someone a permission, as far as they hold its operations themselves.";
+    PermissionsRevoke, "Permissions:Revoke", Permissions, "Take a permission away from someone.";
+    HistoryRead, "Auth:Logs:Read", History, "Read, verify and export the history of every change.";
+    WalletsRead, "Wallets:Read", Wallets, "See wallets.";
+    TransactionsRead, "Wallets:Transactions:Read", Wallets, "See the transactions of wallets.";
+    TransactionsCreate, "Wallets:Transactions:Create", Wallets, "Make transactions with wallets.";
+    TransfersRead, "Wallets:Transfers:Read", Wallets, "See the transfers of wallets.";
+    TransfersCreate, "Wallets:Transfers:Create", Wallets, "Make transfers from wallets.";
+}
+
+impl Operation {
+    /// Those of a group, in order.
+    pub fn of(group: Group) -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(move |operation| operation.group() == group)
+    }
+
+    /// Whether people may put it into a permission of their own: those that do something here.
+    pub fn is_offered(self) -> bool {
+        Group::OFFERED.contains(&self.group())
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Operation {
+    type Err = UnknownOperation;
+
+    fn from_str(text: &str) -> Result<Self, UnknownOperation> {
+        Self::ALL.iter().copied().find(|operation| operation.name() == text).ok_or(UnknownOperation)
+    }
+}
+
+/// A set of operations: what a permission allows, or what a user may do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Operations {
+    /// Every operation, also those that a later version brings.
+    All,
+    /// These and no other.
+    These(BTreeSet<Operation>),
+}
+
+impl Operations {
+    /// None at all.
+    pub const NONE: Self = Self::These(BTreeSet::new());
+
+    /// What the managed permission for end users allows: reading wallets and making transactions, nothing else.
+    pub fn of_end_users() -> Self {
+        Self::These(Operation::of(Group::Wallets).collect())
+    }
+
+    /// Whether this operation is in it.
+    pub fn allows(&self, operation: Operation) -> bool {
+        match self {
+            Self::All => true,
+            Self::These(operations) => operations.contains(&operation),
+        }
+    }
+
+    /// Whether everything in `other` is in this one too.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::These(_), Self::All) => false,
+            (Self::These(own), Self::These(other)) => own.is_superset(other),
+        }
+    }
+
+    /// Adds everything in `other`.
+    pub fn extend(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::All, _) => {}
+            (Self::These(_), Self::All) => *self = Self::All,
+            (Self::These(own), Self::These(mut other)) => own.append(&mut other),
+        }
+    }
+
+    /// The operations by name, in order; of [`Self::All`], those that this version has.
+    pub fn iter(&self) -> impl Iterator<Item = Operation> + '_ {
+        Operation::ALL.iter().copied().filter(|operation| self.allows(*operation))
+    }
+}
+
+impl FromIterator<Operation> for Operations {
+    fn from_iter<I: IntoIterator<Item = Operation>>(operations: I) -> Self {
+        Self::These(operations.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_read_back() {
+        let names: BTreeSet<_> = Operation::ALL.iter().map(|operation| operation.name()).collect();
+        assert_eq!(names.len(), Operation::ALL.len());
+        for operation in Operation::ALL {
+            assert_eq!(operation.name().parse(), Ok(*operation));
+            assert_eq!(serde_json::to_string(operation).unwrap(), format!("\"{operation}\""));
+        }
+        assert_eq!("Auth:Users:create".parse::<Operation>(), Err(UnknownOperation));
+    }
+
+    #[test]
+    fn a_set_covers_what_is_in_it() {
+        let some: Operations = [Operation::UsersRead, Operation::UsersCreate].into_iter().collect();
+        let fewer: Operations = [Operation::UsersRead].into_iter().collect();
+        assert!(Operations::All.covers(&some) && some.covers(&fewer) && fewer.covers(&Operations::NONE) && some.covers(&some));
+        assert!(!some.covers(&Operations::All) && !fewer.covers(&some));
+        let every: Operations = Operation::ALL.iter().copied().collect();
+        assert!(!every.covers(&Operations::All), "what a later version brings is not in it");
+        let mut both = fewer.clone();
+        both.extend(some.clone());
+        assert_eq!(both, some);
+        both.extend(Operations::All);
+        assert_eq!(both, Operations::All);
+    }
+
+    #[test]
+    fn end_users_may_do_nothing_to_the_organization() {
+        assert!(Operations::of_end_users().iter().all(|operation| !operation.is_offered()));
+    }
+}

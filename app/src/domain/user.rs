@@ -1,0 +1,46 @@
+//! Users: what kinds there are, and what state one can be in.
+
+use serde::{Deserialize, Serialize};
+
+/// What a user is to the organization. The names are the API's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum UserKind {
+    /// Someone who works there.
+    #[serde(rename = "CustomerEmployee")]
+    Employee,
+    /// A customer, through delegated registration.
+    EndUser,
+}
+
+impl UserKind {
+    /// As pages and sentences say it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Employee => "Employee",
+            Self::EndUser => "End user",
+        }
+    }
+}
+
+/// What a user can do at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserStatus {
+    /// Created, without any credential yet.
+    Invited,
+    /// Has credentials and may use them.
+    Active,
+    /// May do nothing until activated again.
+    Deactivated,
+}
+
+impl UserStatus {
+    /// As pages and sentences say it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Invited => "Invited",
+            Self::Active => "Active",
+            Self::Deactivated => "Deactivated",
+        }
+    }
+}

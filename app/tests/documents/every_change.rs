@@ -1,0 +1,115 @@
+//! One document of every change, with fixed values.
+
+use app::{
+    action::{
+        bytes::Bytes,
+        change::{Change, PermissionRef, PermissionTerms, UserRef},
+        document::{self, Document},
+    },
+    domain::{
+        id::{ActionId, AssignmentId, OrganizationId, PermissionId, UserId},
+        operation::{Operation, Operations},
+        text::{EmailAddress, ExternalId, PermissionName},
+        time::Timestamp,
+        user::UserKind,
+    },
+};
+
+/// A change's name in JSON, and of its golden file. A change that isn't here doesn't compile; one that isn't in
+/// [`every_change`] fails the test below.
+pub const fn name(change: &Change) -> &'static str {
+    match change {
+        Change::CreateUser { .. } => "create_user",
+        Change::ResendInvitation { .. } => "resend_invitation",
+        Change::ShareInvitation { .. } => "share_invitation",
+        Change::RevokeInvitation { .. } => "revoke_invitation",
+        Change::DeactivateUser { .. } => "deactivate_user",
+        Change::ActivateUser { .. } => "activate_user",
+        Change::DeleteUser { .. } => "delete_user",
+        Change::CreatePermission { .. } => "create_permission",
+        Change::UpdatePermission { .. } => "update_permission",
+        Change::ArchivePermission { .. } => "archive_permission",
+        Change::AssignPermission { .. } => "assign_permission",
+        Change::RevokeAssignment { .. } => "revoke_assignment",
+    }
+}
+
+fn user(number: u8, email: &str) -> UserRef {
+    UserRef { id: UserId::from_bytes([number; 16]), email: EmailAddress::parse(email).unwrap() }
+}
+
+fn terms(name: &str, operations: &[Operation]) -> PermissionTerms {
+    PermissionTerms { name: PermissionName::parse(name).unwrap(), operations: operations.iter().copied().collect() }
+}
+
+fn reading() -> PermissionRef {
+    PermissionRef { id: PermissionId::from_bytes([4; 16]), name: PermissionName::parse("Lesen & Prüfen").unwrap(), version: 3 }
+}
+
+/// Every change once, in the order of the enum.
+pub fn every_change() -> Vec<Change> {
+    let bob = || user(3, "bob@example.org");
+    vec![
+        Change::CreateUser {
+            email: EmailAddress::parse("Grace.O'Malley+1@example.org").unwrap(),
+            kind: UserKind::EndUser,
+            external_id: Some(ExternalId::parse("customer \"№ 1\" \\ 李").unwrap()),
+        },
+        Change::ResendInvitation { user: bob() },
+        Change::ShareInvitation { user: bob() },
+        Change::RevokeInvitation { user: bob() },
+        Change::DeactivateUser { user: bob() },
+        Change::ActivateUser { user: bob() },
+        Change::DeleteUser { user: bob() },
+        Change::CreatePermission { terms: terms("Lesen & Prüfen", &[Operation::UsersRead, Operation::HistoryRead]) },
+        Change::UpdatePermission {
+            id: reading().id,
+            version: 3,
+            before: terms("Lesen & Prüfen", &[Operation::UsersRead, Operation::HistoryRead]),
+            after: terms("Empfang", &[Operation::UsersRead, Operation::UsersCreate]),
+        },
+        Change::ArchivePermission { permission: reading() },
+        Change::AssignPermission {
+            permission: reading(),
+            operations: [Operation::UsersRead, Operation::HistoryRead].into_iter().collect(),
+            user: bob(),
+        },
+        Change::RevokeAssignment { id: AssignmentId::from_bytes([5; 16]), permission: reading(), user: bob() },
+    ]
+}
+
+/// The last permission to be given may be every operation there will be, which is written otherwise.
+pub fn giving_everything() -> Change {
+    let permission = PermissionRef { name: PermissionName::parse("Full admin").unwrap(), version: 1, ..reading() };
+    Change::AssignPermission { permission, operations: Operations::All, user: user(3, "bob@example.org") }
+}
+
+/// The document of a change; all else in it is fixed.
+pub fn document(change: Change) -> Document {
+    Document {
+        v: document::VERSION,
+        id: ActionId::from_bytes([1; 16]),
+        organization: OrganizationId::from_bytes([2; 16]),
+        origin: "https://id.example.org".to_owned(),
+        rp_id: "id.example.org".to_owned(),
+        actor: user(6, "ada@example.org"),
+        operation: change.operation(),
+        change,
+        issued_at: Timestamp::from_millis(1_795_000_000_000),
+        expires_at: Timestamp::from_millis(1_795_000_300_000),
+        nonce: Bytes((0..32).collect()),
+    }
+}
+
+/// The names of a JSON enum's variants, out of the mouth of whoever reads them.
+fn variants_of_json() -> Vec<String> {
+    let error = serde_json::from_str::<Change>(r#"{"no such change":{}}"#).unwrap_err().to_string();
+    let (_, expected) = error.split_once("expected one of ").unwrap();
+    expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_change_is_in_the_list() {
+    let listed: Vec<&str> = every_change().iter().map(name).collect();
+    assert_eq!(listed, variants_of_json());
+}
