@@ -2,12 +2,20 @@
 //! context of their request. So neither storage, nor passkey ceremonies, nor mail are named in this crate.
 
 use crate::{
-    domain::id::OrganizationId,
+    action::change::Change,
+    domain::{
+        id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
+        user::UserStatus,
+    },
     refusal::{Code, Refusal},
     rpc::{
         about::{About, LocalMail},
+        change::{Prepared, Receipt},
         get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
+        history::HistoryPage,
+        permissions::{PermissionDetails, PermissionList},
         sign_in::{SignInChallenge, Viewer},
+        users::{UserDetails, UserList},
     },
 };
 use async_trait::async_trait;
@@ -47,13 +55,31 @@ pub trait Backend: Send + Sync {
     /// A challenge for signing in with a passkey that the browser finds by itself.
     async fn start_sign_in(&self) -> Result<SignInChallenge, Refusal>;
     /// Verifies the passkey's answer and signs this browser in under a new session id.
-    async fn finish_sign_in(&self, challenge: crate::domain::id::ChallengeId, response: Value) -> Result<(), Refusal>;
+    async fn finish_sign_in(&self, challenge: ChallengeId, response: Value) -> Result<(), Refusal>;
     /// Ends this browser's session.
     async fn sign_out(&self) -> Result<(), Refusal>;
     /// Ends every session of whoever is signed in here.
     async fn sign_out_everywhere(&self) -> Result<(), Refusal>;
-    /// Who is signed in.
+    /// Who is signed in, and what they may do.
     async fn viewer(&self) -> Result<Viewer, Refusal>;
+
+    /// Authorizes a change, writes its document and keeps it for five minutes. Nothing is changed yet.
+    async fn prepare_change(&self, change: Change) -> Result<Prepared, Refusal>;
+    /// Verifies the signature over a prepared document and executes it: all of it or nothing, once.
+    async fn commit_change(&self, action: ActionId, response: Value) -> Result<Receipt, Refusal>;
+
+    /// One page of the people. Needs `Auth:Users:Read`.
+    async fn users(&self, search: String, status: Option<UserStatus>, after: String) -> Result<UserList, Refusal>;
+    /// One user. Needs `Auth:Users:Read`.
+    async fn user(&self, id: UserId) -> Result<UserDetails, Refusal>;
+    /// One page of the permissions. Needs `Permissions:Read`.
+    async fn permissions(&self, after: String) -> Result<PermissionList, Refusal>;
+    /// One permission, with a page of those who have it. Needs `Permissions:Read`.
+    async fn permission(&self, id: PermissionId, after: String) -> Result<PermissionDetails, Refusal>;
+    /// The newest entries of history, or those before one. Needs `Auth:Logs:Read`.
+    async fn history(&self, before: Option<u64>) -> Result<HistoryPage, Refusal>;
+    /// One entry of history. Needs `Auth:Logs:Read`.
+    async fn history_entry(&self, index: u64) -> Result<HistoryPage, Refusal>;
 }
 
 /// The backend of the current request.

@@ -34,6 +34,12 @@ pub enum Code {
     Closed,
     /// No such thing, or not for this person to know.
     NotFound,
+    /// The viewer isn't allowed to; the message names the operation.
+    NotPermitted,
+    /// Something moved on, or exists already; the message says what.
+    Conflict,
+    /// The action was executed already, or its time is over.
+    ActionOver,
     /// Too often; `retry_after` says when again.
     TooMany,
     /// Storage is locked or gone; nothing was changed.
@@ -51,8 +57,10 @@ impl Code {
             Self::InvalidInput | Self::PasskeyRefused => 422,
             Self::BadRequest | Self::WrongCode | Self::ExpiredCode | Self::EndedCode => 400,
             Self::NoRegistration | Self::SignedOut | Self::UnknownPasskey => 401,
-            Self::Closed => 403,
+            Self::Closed | Self::NotPermitted => 403,
             Self::NotFound => 404,
+            Self::Conflict => 409,
+            Self::ActionOver => 410,
             Self::TooMany => 429,
             Self::Unavailable | Self::Unreachable => 503,
             Self::Internal => 500,

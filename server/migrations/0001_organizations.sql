@@ -5,7 +5,10 @@ CREATE TABLE organizations (
     id           TEXT PRIMARY KEY,
     name         TEXT NOT NULL,
     created_at   BIGINT NOT NULL,
-    activated_at BIGINT
+    activated_at BIGINT,
+    -- how many entries its history has, and the roots of the perfect subtrees over them: the next entry begins here
+    history_size     BIGINT NOT NULL DEFAULT 0,
+    history_frontier TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX organizations_never_activated ON organizations (created_at) WHERE activated_at IS NULL;
 
@@ -15,13 +18,21 @@ CREATE TABLE users (
     email           TEXT NOT NULL,
     -- the address in lower case: by it two spellings are the same
     email_key       TEXT NOT NULL,
+    -- empty when they were invited by address only
     name            TEXT NOT NULL,
     kind            TEXT NOT NULL,
+    external_id     TEXT,
     created_at      BIGINT NOT NULL,
     registered_at   BIGINT,
     deactivated_at  BIGINT,
+    -- since when nobody can sign up by their invitation
+    revoked_at      BIGINT,
+    last_seen_at    BIGINT,
     UNIQUE (organization_id, email_key)
 );
+-- lists of one status are read in the order of addresses, however few of many there are
+CREATE INDEX users_invited ON users (organization_id, email_key) WHERE registered_at IS NULL AND deactivated_at IS NULL;
+CREATE INDEX users_deactivated ON users (organization_id, email_key) WHERE deactivated_at IS NOT NULL;
 CREATE INDEX users_by_email ON users (email_key);
 
 CREATE TABLE registration_codes (

@@ -1,7 +1,9 @@
 //! The server: everything that needs a machine. `main.rs` only calls [`cli::run`].
 
+pub mod action;
 pub mod ambient;
 pub mod cli;
+pub mod code;
 pub mod config;
 pub mod http;
 pub mod mail;

@@ -1,13 +1,13 @@
 //! The server's own secret: 32 bytes outside of the database, from which every key of the server is derived by purpose.
 //!
 //! It encrypts what must wait in the database in readable form, which is the text of queued mails: they carry registration
-//! codes, of which the database otherwise only knows hashes.
+//! codes, of which the database otherwise only knows hashes. And it is what the key is derived from that signs checkpoints.
 
 use crate::ambient::Ambient;
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER_PERMISSIVE};
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    hkdf::{HKDF_SHA256, Salt},
+    hkdf::{HKDF_SHA256, Prk, Salt},
 };
 use std::{fs, io, path::Path};
 
@@ -89,11 +89,26 @@ impl ServerSecret {
         String::from_utf8(text.to_vec()).map_err(|_| SealError)
     }
 
-    /// HKDF-SHA-256 of the secret for sealing.
+    /// The Ed25519 seed of the key that signs checkpoints.
+    ///
+    /// # Errors
+    /// Never in practice: HKDF gives far more than 32 bytes.
+    pub fn checkpoint_seed(&self) -> Result<[u8; 32], SealError> {
+        let mut seed = [0; 32];
+        let derived = self.derived();
+        derived.expand(&[b"countersign/checkpoint/v1"], HKDF_SHA256).and_then(|key| key.fill(&mut seed)).map_err(|_| SealError)?;
+        Ok(seed)
+    }
+
     fn key(&self) -> Result<LessSafeKey, SealError> {
-        let derived = Salt::new(HKDF_SHA256, b"countersign").extract(&self.0);
-        let key = derived.expand(&[b"countersign/sealed-mail/v1"], &CHACHA20_POLY1305).map_err(|_| SealError)?;
+        let key = self.derived();
+        let key = key.expand(&[b"countersign/sealed-mail/v1"], &CHACHA20_POLY1305).map_err(|_| SealError)?;
         Ok(LessSafeKey::new(UnboundKey::from(key)))
+    }
+
+    /// What the key of every purpose is expanded from (HKDF-SHA-256).
+    fn derived(&self) -> Prk {
+        Salt::new(HKDF_SHA256, b"countersign").extract(&self.0)
     }
 }
 

@@ -2,8 +2,12 @@
 //! the [`Backend`](crate::port::Backend), which decides whether this browser may.
 
 pub mod about;
+pub mod change;
 pub mod get_started;
+pub mod history;
+pub mod permissions;
 pub mod sign_in;
+pub mod users;
 pub mod webauthn_json;
 
 /// Gives a refusal's HTTP status (and how long to wait) to the response before it is sent, if that response is an answer to

@@ -3,7 +3,12 @@
 #![expect(missing_docs, reason = "the fields of the structs that `#[server]` makes are the documented arguments")]
 
 use crate::{
-    domain::id::{ChallengeId, OrganizationId, UserId},
+    action::{change::UserRef, review::Signer},
+    domain::{
+        id::{ChallengeId, OrganizationId, UserId},
+        operation::Operations,
+        text::EmailAddress,
+    },
     refusal::Refusal,
     rpc::webauthn_json::WebAuthnJson,
 };
@@ -34,16 +39,25 @@ pub struct SignInRequest {
 pub struct Viewer {
     /// The user.
     pub user: UserId,
-    /// Their name.
+    /// Their name; empty, when they were invited by address only.
     pub name: String,
     /// Their mail address.
-    pub email: String,
+    pub email: EmailAddress,
     /// Their organization.
     pub organization: OrganizationId,
     /// Its name.
     pub organization_name: String,
     /// How many passkeys they have.
     pub passkeys: u32,
+    /// What they may do.
+    pub operations: Operations,
+}
+
+impl Viewer {
+    /// Who signs what this viewer changes.
+    pub fn signer(&self) -> Signer {
+        Signer { user: UserRef { id: self.user, email: self.email.clone() }, organization: self.organization }
+    }
 }
 
 /// A challenge for signing in with a passkey that the browser finds by itself.

@@ -10,7 +10,10 @@ mod session_store;
 
 pub use client::Forwarding;
 
-use crate::service::{AddressBlock, Client, RequestBackend, Services};
+use crate::{
+    action::ActionError,
+    service::{AddressBlock, Client, RequestBackend, Services},
+};
 use app::{App, port::Backend, refusal::Refusal, shell};
 use axum::{
     Extension, Json, Router,
@@ -18,12 +21,13 @@ use axum::{
     extract::{FromRef, Request, State},
     http::{
         Method, StatusCode,
-        header::{HOST, RETRY_AFTER},
+        header::{CONTENT_DISPOSITION, CONTENT_TYPE, HOST, RETRY_AFTER},
     },
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{any, get},
 };
+use futures_util::stream;
 use leptos::{config::LeptosOptions, prelude::provide_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context};
 use session_store::DatabaseSessions;
@@ -56,8 +60,11 @@ pub fn router(services: Arc<Services>) -> Router {
         move || shell(options.clone())
     };
     let render = Pages { options: options.clone(), routes: Arc::new(routes.clone()) };
-    let pages =
-        Router::<Pages>::new().route("/rpc/{*function}", any(server_function)).leptos_routes_with_handler(routes, page).with_state(render);
+    let pages = Router::<Pages>::new()
+        .route("/rpc/{*function}", any(server_function))
+        .route("/org/history/export", get(export))
+        .leptos_routes_with_handler(routes, page)
+        .with_state(render);
     let not_found = leptos_axum::render_app_to_stream_with_context(|| (), rendered);
     let files = Router::new()
         .fallback_service(site.not_found_service(any(move |request: Request<Body>| {
@@ -91,7 +98,7 @@ pub fn router(services: Arc<Services>) -> Router {
 
 /// The backend of one request, handed from the middleware to the page or server function.
 #[derive(Clone)]
-struct ForRequest(Arc<dyn Backend>);
+struct ForRequest(Arc<RequestBackend>);
 
 async fn attach_backend(
     State(services): State<Arc<Services>>,
@@ -100,9 +107,13 @@ async fn attach_backend(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let backend: Arc<dyn Backend> = Arc::new(RequestBackend::new(services, session, client));
-    request.extensions_mut().insert(ForRequest(backend));
+    request.extensions_mut().insert(ForRequest(Arc::new(RequestBackend::new(services, session, client))));
     next.run(request).await
+}
+
+/// What pages and server functions ask.
+fn provide(backend: &Arc<RequestBackend>) {
+    provide_context::<Arc<dyn Backend>>(Arc::clone(backend) as _);
 }
 
 async fn server_function(Extension(ForRequest(backend)): Extension<ForRequest>, request: Request) -> Response {
@@ -110,7 +121,7 @@ async fn server_function(Extension(ForRequest(backend)): Extension<ForRequest>, 
     if request.method() != Method::POST {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
-    handle_server_fns_with_context(move || provide_context(Arc::clone(&backend)), request).await.into_response()
+    handle_server_fns_with_context(move || provide(&backend), request).await.into_response()
 }
 
 /// What rendering a page needs to know.
@@ -128,9 +139,20 @@ impl FromRef<Pages> for LeptosOptions {
 
 async fn page(State(pages): State<Pages>, Extension(ForRequest(backend)): Extension<ForRequest>, request: Request) -> Response {
     let options = pages.options.clone();
-    let render =
-        render_route_with_context(pages.routes.to_vec(), move || provide_context(Arc::clone(&backend)), move || shell(options.clone()));
+    let render = render_route_with_context(pages.routes.to_vec(), move || provide(&backend), move || shell(options.clone()));
     render(State(pages.options), request).await.into_response()
+}
+
+/// The signed-in user's history as a file, sent while it is read.
+async fn export(Extension(ForRequest(backend)): Extension<ForRequest>) -> Response {
+    let export = match backend.export().await {
+        Ok(export) => export,
+        Err(refusal) => return refuse(&refusal),
+    };
+    let chunks =
+        stream::try_unfold(export, |mut export| async move { Ok::<_, ActionError>(export.next().await?.map(|chunk| (chunk, export))) });
+    let headers = [(CONTENT_TYPE, "application/jsonl; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"history.jsonl\"")];
+    (headers, Body::from_stream(chunks)).into_response()
 }
 
 /// On localhost the local mailbox is open to whoever sits at this machine, and so to every page in their browser that lets its

@@ -5,8 +5,9 @@ use crate::{
     ambient::Ambient,
     service::session::{IDLE, LONGEST, SignedIn, key, read},
     storage::{
-        Storage, StorageError,
+        Connection, Storage, StorageError,
         sessions::{self, Session},
+        users,
     },
 };
 use app::domain::time::Timestamp;
@@ -60,7 +61,8 @@ impl SessionStore for DatabaseSessions {
             last_seen_at: now,
             expires_at: end(record).min(now.plus(LONGEST)),
         };
-        sessions::insert(&mut db, &session).await.map_err(backend)
+        sessions::insert(&mut db, &session).await.map_err(backend)?;
+        note_seen(&mut db, record, now).await.map_err(backend)
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
@@ -78,13 +80,15 @@ impl SessionStore for DatabaseSessions {
         let Some((data, last_seen_at, expires_at)) = sessions::find(&mut db, &id_hash, now, now.minus(IDLE)).await.map_err(backend)? else {
             return Ok(None);
         };
-        if last_seen_at.plus(NOTED_EVERY) < now {
-            sessions::touch(&mut db, &id_hash, now).await.map_err(backend)?;
-        }
         let data = serde_json::from_str(&data).map_err(|error| Error::Decode(error.to_string()))?;
         let expiry_date =
             OffsetDateTime::from_unix_timestamp(expires_at.as_millis() / 1000).map_err(|error| Error::Decode(error.to_string()))?;
-        Ok(Some(Record { id: *id, data, expiry_date }))
+        let record = Record { id: *id, data, expiry_date };
+        if last_seen_at.plus(NOTED_EVERY) < now {
+            sessions::touch(&mut db, &id_hash, now).await.map_err(backend)?;
+            note_seen(&mut db, &record, now).await.map_err(backend)?;
+        }
+        Ok(Some(record))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
@@ -99,6 +103,13 @@ fn hash(id: Id) -> String {
 
 fn user(record: &Record) -> Option<(app::domain::id::OrganizationId, app::domain::id::UserId)> {
     read::<SignedIn>(record, key::SIGNED_IN).map(|signed_in| (signed_in.organization, signed_in.user))
+}
+
+async fn note_seen(db: &mut Connection, record: &Record, now: Timestamp) -> std::result::Result<(), StorageError> {
+    match user(record) {
+        Some((organization, user)) => users::note_seen(db, organization, user, now).await,
+        None => Ok(()),
+    }
 }
 
 fn encode(record: &Record) -> Result<String> {

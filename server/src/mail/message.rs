@@ -12,7 +12,7 @@ use app::domain::{id::OrganizationId, text::EmailAddress, time::Timestamp};
 pub struct RegistrationCode<'a> {
     /// Where it goes.
     pub to: &'a EmailAddress,
-    /// The person's name, as typed.
+    /// The person's name, as typed; empty, when they are invited by address only.
     pub name: &'a str,
     /// The organization's name, as typed.
     pub organization: &'a str,
@@ -33,6 +33,19 @@ pub struct Accounts<'a> {
     pub organizations: &'a [String],
     /// The sign-in page.
     pub sign_in_link: &'a str,
+}
+
+/// The mail that invites someone, whose name isn't known, into an organization.
+pub fn invitation(facts: &RegistrationCode<'_>, by: &EmailAddress) -> Message {
+    let mut blocks = vec![
+        Block::Paragraph("Hello,".into()),
+        Block::Paragraph(format!("{by} invites you to the organization {} on Countersign.", name(facts.organization))),
+        Block::Paragraph(
+            "You will make a passkey and save a recovery kit; it takes about five minutes. There is no password to think of.".into(),
+        ),
+    ];
+    blocks.extend(how_to_activate(facts));
+    written(facts, &blocks)
 }
 
 /// The mail with the registration code.
@@ -229,6 +242,16 @@ mod tests {
 
         Countersign
         ");
+    }
+
+    #[test]
+    fn an_invitation_says_who_invites() {
+        let by = EmailAddress::parse("bob@example.org").unwrap();
+        let message = with_facts("", "Acme", |facts| invitation(facts, &by));
+        assert!(message.text.starts_with(
+            "Hello,\n\nbob@example.org invites you to the organization Acme on Countersign.\n\nYou will make a passkey and save a recovery kit;"
+        ), "{}", message.text);
+        assert!(message.text.contains("    1234 5678 9012 3456\n") && message.html.contains("1234 5678 9012 3456"), "{}", message.text);
     }
 
     #[test]

@@ -86,6 +86,11 @@ impl Outbox {
         Self { secret, ambient, wake: Arc::new(Notify::new()) }
     }
 
+    /// The server's secret, under which mails are sealed.
+    pub fn secret(&self) -> &ServerSecret {
+        &self.secret
+    }
+
     /// Promises a mail in the caller's transaction. Call [`Outbox::wake`] once that is committed.
     ///
     /// # Errors

@@ -159,6 +159,7 @@ pub(super) mod tests {
     use app::domain::{
         id::{OrganizationId, UserId},
         text::{EmailAddress, OrganizationName},
+        user::UserKind,
     };
     use async_trait::async_trait;
     use std::sync::{
@@ -197,9 +198,20 @@ pub(super) mod tests {
             let email = EmailAddress::parse("ada@example.org").unwrap();
             let mut db = storage.connection().await.unwrap();
             organizations::insert(&mut db, organization, &OrganizationName::parse("Acme").unwrap(), ambient.now()).await.unwrap();
-            users::insert(&mut db, NewUser { id: user, organization, email: &email, name: "Ada", created_at: ambient.now() })
-                .await
-                .unwrap();
+            users::insert(
+                &mut db,
+                NewUser {
+                    id: user,
+                    organization,
+                    email: &email,
+                    name: "Ada",
+                    kind: UserKind::Employee,
+                    external_id: None,
+                    created_at: ambient.now(),
+                },
+            )
+            .await
+            .unwrap();
             drop(db);
             let outbox = Outbox::new(ServerSecret::parse(&"ab".repeat(32)).unwrap(), ambient);
             Self { storage, outbox, organization, user, clock, _folder: folder }

@@ -92,14 +92,14 @@ pub struct NewPasskey {
     pub webauthn: String,
 }
 
-/// An answer to a sign-in challenge whose passkey isn't known yet.
+/// A signature by a passkey, to sign in or over an action, before it is known whose it is and whether it holds.
 #[derive(Debug)]
-pub struct SignIn {
+pub struct Signature {
     answer: PublicKeyCredential,
     user_handle: Option<[u8; 16]>,
 }
 
-impl SignIn {
+impl Signature {
     /// Reads what the browser sent.
     ///
     /// # Errors
@@ -116,6 +116,21 @@ impl SignIn {
     /// The id that the authenticator chose, base64url.
     pub fn credential_id(&self) -> String {
         BASE64URL_NOPAD.encode(self.answer.get_credential_id())
+    }
+
+    /// `clientDataJSON`.
+    pub fn client_data(&self) -> &[u8] {
+        self.answer.response.client_data_json.as_ref()
+    }
+
+    /// What the authenticator said.
+    pub fn authenticator_data(&self) -> &[u8] {
+        self.answer.response.authenticator_data.as_ref()
+    }
+
+    /// The signature itself, over both.
+    pub fn bytes(&self) -> &[u8] {
+        self.answer.response.signature.as_ref()
     }
 
     /// Whose passkey it is, as the authenticator remembers.
@@ -246,9 +261,8 @@ impl Ceremonies {
     ///
     /// # Errors
     /// When either refuses.
-    pub fn finish_sign_in(&self, ceremony: &str, sign_in: &SignIn, stored: Stored<'_>) -> Result<Used, PasskeyError> {
+    pub fn finish_sign_in(&self, ceremony: &str, signature: &Signature, stored: Stored<'_>) -> Result<Used, PasskeyError> {
         let (ceremony, challenge): (DiscoverableAuthentication, String) = serde_json::from_str(ceremony)?;
-        let response = &sign_in.answer.response;
         let challenge = decode(&challenge, "challenge")?;
         let verified = verify::verify_assertion(
             &self.expected(&challenge),
@@ -259,9 +273,9 @@ impl Ceremonies {
                 backup_eligible: Some(stored.backup_eligible),
             },
             &Assertion {
-                client_data_json: response.client_data_json.as_ref(),
-                authenticator_data: response.authenticator_data.as_ref(),
-                signature: response.signature.as_ref(),
+                client_data_json: signature.client_data(),
+                authenticator_data: signature.authenticator_data(),
+                signature: signature.bytes(),
             },
         )?;
         let mut passkey: Value = serde_json::from_str(stored.webauthn)?;
@@ -273,7 +287,7 @@ impl Ceremonies {
             *counter = 0.into();
         }
         let mut passkey: Passkey = serde_json::from_value(passkey)?;
-        let result = self.webauthn.finish_discoverable_authentication_v2(&sign_in.answer, ceremony, &passkey)?;
+        let result = self.webauthn.finish_discoverable_authentication_v2(&signature.answer, ceremony, &passkey)?;
         passkey.update_credential(&result);
         Ok(Used { sign_count: verified.sign_count, backed_up: verified.backed_up, webauthn: serde_json::to_string(&passkey)? })
     }

@@ -1,16 +1,19 @@
-//! Creating an organization: account, code by mail, activation, passkey and recovery key.
+//! Creating an organization, and signing up in one by invitation: account, code by mail, activation, passkey and recovery
+//! key.
 //!
 //! Whether an address is known shows nowhere: the answers are the same, and so is the work that a caller can time.
 
-use super::{RequestBackend, code::RegistrationCode, session::SignedIn};
+use super::{RequestBackend, session::SignedIn};
 use crate::{
+    action::{ActionError, Registered},
+    code::{CODE_LIFE, RegistrationCode},
     config::Organizations,
     mail::message,
     passkey::{NewPasskey, Owner},
     storage::{
         StorageError, commit,
         credentials::{self, NewCredential, NewKind},
-        organizations,
+        history, organizations,
         registrations::{self, NewCode, Registration as Row},
         users::{self, NewUser, User},
     },
@@ -21,6 +24,7 @@ use app::{
         id::{CodeId, CredentialId, OrganizationId, RegistrationId, UserId},
         text::{EmailAddress, OrganizationName, PersonName, TextError},
         time::Timestamp,
+        user::UserKind,
     },
     page::get_started::activate_path,
     refusal::{Code, FieldError, Refusal},
@@ -31,10 +35,8 @@ use app::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
-/// How long a registration code works.
-const CODE_LIFE: Duration = Duration::from_hours(4);
 /// How often it may be typed wrongly.
 const CODE_TRIES: i64 = 5;
 /// With how many of a user's codes a typed one is compared, so that an old one can be told from a wrong one.
@@ -53,7 +55,15 @@ pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrgani
     let failed = |error| backend.storage_failed(error);
     let mut transaction = backend.services.storage.begin().await.map_err(failed)?;
     organizations::insert(&mut transaction, organization, &organization_name, now).await.map_err(failed)?;
-    let new_user = NewUser { id: user, organization, email: &email, name: name.as_str(), created_at: now };
+    let new_user = NewUser {
+        id: user,
+        organization,
+        email: &email,
+        name: name.as_str(),
+        kind: UserKind::Employee,
+        external_id: None,
+        created_at: now,
+    };
     users::insert(&mut transaction, new_user).await.map_err(failed)?;
     let recipient = Recipient { organization, user, email: &email, name: name.as_str(), organization_name: organization_name.as_str() };
     send_code(backend, &mut transaction, recipient, &code, &hash, now).await?;
@@ -79,8 +89,7 @@ async fn replace_code(backend: &RequestBackend, email: &EmailAddress, organizati
     let failed = |error| backend.storage_failed(error);
     let (code, hash) = new_code(backend).await?;
     let mut transaction = backend.services.storage.begin().await.map_err(failed)?;
-    let Some(user) = find_user(&mut transaction, email, organization).await.map_err(failed)?.filter(|user| user.registered_at.is_none())
-    else {
+    let Some(user) = find_user(&mut transaction, email, organization).await.map_err(failed)?.filter(User::may_register) else {
         return Ok(());
     };
     let now = backend.services.ambient.now();
@@ -88,7 +97,7 @@ async fn replace_code(backend: &RequestBackend, email: &EmailAddress, organizati
         organization: user.organization,
         user: user.id,
         email: &user.email,
-        name: &user.name,
+        name: user.called(),
         organization_name: &user.organization_name,
     };
     send_code(backend, &mut transaction, recipient, &code, &hash, now).await?;
@@ -102,7 +111,7 @@ pub(super) async fn code_state(backend: &RequestBackend, email: &str, organizati
     let (Ok(email), Some(_)) = (EmailAddress::parse(email), organization) else { return Ok(CodeState::NotLive) };
     let failed = |error| backend.storage_failed(error);
     let mut db = backend.services.storage.connection().await.map_err(failed)?;
-    let Some(user) = find_user(&mut db, &email, organization).await.map_err(failed)?.filter(|user| user.registered_at.is_none()) else {
+    let Some(user) = find_user(&mut db, &email, organization).await.map_err(failed)?.filter(User::may_register) else {
         return Ok(CodeState::NotLive);
     };
     let now = backend.services.ambient.now();
@@ -140,6 +149,9 @@ pub(super) async fn activate(
     if user.registered_at.is_some() {
         return Err(Refusal::new(Code::EndedCode, "This code was used: you are registered already. Sign in with your passkey."));
     }
+    if user.revoked_at.is_some() {
+        return Err(Refusal::new(Code::EndedCode, "This invitation was revoked. Ask an admin of the organization for a new one."));
+    }
     if code.ended_at.is_some() {
         return Err(Refusal::new(
             Code::EndedCode,
@@ -164,7 +176,7 @@ pub(super) async fn activate(
 /// Begins the registration in this browser, and ends it wherever else it was.
 async fn begin(backend: &RequestBackend, user: &User, code: CodeId) -> Result<(), Refusal> {
     let services = &backend.services;
-    let owner = Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: &user.name, organization: &user.organization_name };
+    let owner = Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: user.called(), organization: &user.organization_name };
     let begun = services.ceremonies.begin_registration(owner).map_err(|error| backend.hide(Code::Internal, &error))?;
     let now = services.ambient.now();
     let registration = Row {
@@ -190,8 +202,8 @@ async fn begin(backend: &RequestBackend, user: &User, code: CodeId) -> Result<()
 pub(super) async fn registration(backend: &RequestBackend) -> Result<Registration, Refusal> {
     let (row, user) = current(backend).await?;
     Ok(Registration {
+        name: user.called().to_owned(),
         email: user.email.into(),
-        name: user.name,
         organization: user.organization,
         organization_name: user.organization_name,
         step: if row.passkey.is_some() { RegistrationStep::RecoveryKit } else { RegistrationStep::Passkey },
@@ -228,20 +240,21 @@ pub(super) async fn keep_passkey(backend: &RequestBackend, response: Value) -> R
 
 pub(super) async fn finish_registration(backend: &RequestBackend, proof: RecoveryKeyProof) -> Result<(), Refusal> {
     let (row, user) = current(backend).await?;
-    require_open(backend, Some(user.organization)).await?;
+    if !user.is_organization_active {
+        require_open(backend, Some(user.organization)).await?;
+    }
     let Some(passkey) = &row.passkey else {
         return Err(Refusal::new(Code::BadRequest, "Make a passkey first; the recovery kit comes after it."));
     };
     let passkey: NewPasskey = serde_json::from_str(passkey).map_err(|error| backend.hide(Code::Internal, &error))?;
     check_proof(&proof, &row.challenge)?;
-    let now = backend.services.ambient.now();
-    let credentials = [passkey_credential(backend, &row, passkey, now), recovery_credential(backend, &row, proof, now)];
-    match register(backend, &row, &credentials, now).await {
-        Ok(Registered::Now) => {}
-        Ok(Registered::Over) => return Err(over()),
-        Ok(Registered::AnotherWasFirst) => return Err(closed(backend.services.config.contact.as_deref())),
-        Err(StorageError::Conflict(_)) => return Err(taken()),
-        Err(error) => return Err(backend.storage_failed(error)),
+    match register(backend, &row, &user, passkey, proof).await {
+        Ok(Outcome::Registered) => {}
+        Ok(Outcome::Over) => return Err(over()),
+        Ok(Outcome::AnotherWasFirst) => return Err(closed(backend.services.config.contact.as_deref())),
+        Err(ActionError::Storage(StorageError::Conflict(_))) => return Err(taken()),
+        Err(ActionError::Storage(error)) => return Err(backend.storage_failed(error)),
+        Err(error) => return Err(backend.hide(Code::Internal, &error)),
     }
     backend.begin_session(SignedIn { organization: user.organization, user: user.id }).await.map_err(|refusal| Refusal {
         message: "You are registered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
@@ -250,43 +263,56 @@ pub(super) async fn finish_registration(backend: &RequestBackend, proof: Recover
 }
 
 /// What became of a registration.
-enum Registered {
+enum Outcome {
     /// It is done.
-    Now,
+    Registered,
     /// It was finished or went on elsewhere in the meantime.
     Over,
     /// Only the first organization may be founded, and this isn't it.
     AnotherWasFirst,
 }
 
-/// One transaction: registration, user, code, credentials and organization, or none of them.
-async fn register(backend: &RequestBackend, row: &Row, credentials: &[NewCredential], now: Timestamp) -> Result<Registered, StorageError> {
-    let mut transaction = backend.services.storage.begin().await?;
+/// One transaction: history's entry, registration, user, code, credentials and organization, or none of them.
+async fn register(
+    backend: &RequestBackend,
+    row: &Row,
+    user: &User,
+    passkey: NewPasskey,
+    proof: RecoveryKeyProof,
+) -> Result<Outcome, ActionError> {
+    let services = &backend.services;
+    let mut transaction = services.storage.begin().await?;
+    let founds = !user.is_organization_active;
+    if founds && services.config.organizations == Organizations::First {
+        // Before the head is claimed: two that found at the same time would each hold what the other waits for.
+        organizations::lock_inactive(&mut transaction).await?;
+        if organizations::another_is_active(&mut transaction, Some(row.organization)).await? {
+            return Ok(Outcome::AnotherWasFirst);
+        }
+    }
+    let Some(head) = history::claim_head(&mut transaction, row.organization).await? else { return Ok(Outcome::Over) };
+    let now = services.ambient.now();
     // Each of these is taken by exactly one of two that come at the same time.
     let ours = registrations::end(&mut transaction, row.id, now).await?
         && users::register(&mut transaction, row.organization, row.user, now).await?;
     if !ours {
-        return Ok(Registered::Over);
+        return Ok(Outcome::Over);
     }
     // Anyone can ask for a new code: that must not stop whoever has typed the one before.
     registrations::end_codes(&mut transaction, row.user, now).await?;
-    if backend.services.config.organizations == Organizations::First {
-        organizations::lock_inactive(&mut transaction).await?;
-        if organizations::another_is_active(&mut transaction, Some(row.organization)).await? {
-            return Ok(Registered::AnotherWasFirst);
-        }
-    }
-    for credential in credentials {
-        credentials::insert(&mut transaction, credential).await?;
-    }
+    let [passkey_id, recovery_key_id] = [(); 2].map(|()| CredentialId::from_bytes(services.ambient.bytes()));
+    let registered = Registered { challenge: &row.challenge, passkey_id, passkey: &passkey, recovery_key_id, recovery_key: &proof };
+    services.road.record(&mut transaction, head, user, &registered, now).await?;
+    credentials::insert(&mut transaction, &passkey_credential(row, passkey_id, passkey, now)).await?;
+    credentials::insert(&mut transaction, &recovery_credential(row, recovery_key_id, proof, now)).await?;
     organizations::activate(&mut transaction, row.organization, now).await?;
     commit(transaction).await?;
-    Ok(Registered::Now)
+    Ok(Outcome::Registered)
 }
 
-fn passkey_credential(backend: &RequestBackend, row: &Row, passkey: NewPasskey, now: Timestamp) -> NewCredential {
+fn passkey_credential(row: &Row, id: CredentialId, passkey: NewPasskey, now: Timestamp) -> NewCredential {
     NewCredential {
-        id: CredentialId::from_bytes(backend.services.ambient.bytes()),
+        id,
         organization: row.organization,
         user: row.user,
         kind: NewKind::Passkey {
@@ -307,9 +333,9 @@ fn passkey_credential(backend: &RequestBackend, row: &Row, passkey: NewPasskey, 
     }
 }
 
-fn recovery_credential(backend: &RequestBackend, row: &Row, proof: RecoveryKeyProof, now: Timestamp) -> NewCredential {
+fn recovery_credential(row: &Row, id: CredentialId, proof: RecoveryKeyProof, now: Timestamp) -> NewCredential {
     NewCredential {
-        id: CredentialId::from_bytes(backend.services.ambient.bytes()),
+        id,
         organization: row.organization,
         user: row.user,
         kind: NewKind::RecoveryKey { public_key: proof.public_key, salt: proof.salt },

@@ -4,31 +4,44 @@
 //! app::rpc ──► RequestBackend (one request: session, address) ──► Services ──► storage, passkey ceremonies, outbox
 //! ```
 
-mod code;
+mod change;
 mod get_started;
+mod history;
 mod limits;
+mod permissions;
 pub mod session;
 mod sign_in;
 mod sweep;
+mod users;
 
 pub use limits::{AddressBlock, Limits};
 pub use sweep::sweep;
 
 use crate::{
+    action::{Actor, Road, RoadError, Site},
     ambient::Ambient,
+    code::Codes,
     config::{Config, Mail, Organizations},
     mail::Outbox,
     passkey::Ceremonies,
     storage::{Storage, StorageError, organizations, outbox},
 };
 use app::{
-    domain::id::{ChallengeId, OrganizationId},
+    action::change::Change,
+    domain::{
+        id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
+        user::UserStatus,
+    },
     port::Backend,
     refusal::{Code, Refusal},
     rpc::{
         about::{About, Founding, LocalMail, MailDelivery},
+        change::{Prepared, Receipt},
         get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
+        history::HistoryPage,
+        permissions::{PermissionDetails, PermissionList},
         sign_in::{SignInChallenge, Viewer},
+        users::{UserDetails, UserList},
     },
 };
 use async_trait::async_trait;
@@ -50,14 +63,22 @@ pub struct Services {
     pub outbox: Outbox,
     /// How often is too often.
     pub limits: Limits,
-    codes: code::Codes,
+    /// The road of a change.
+    pub road: Road,
+    codes: Arc<Codes>,
 }
 
 impl Services {
     /// Ready to serve.
-    pub fn new(config: Config, ambient: Ambient, storage: Storage, ceremonies: Ceremonies, outbox: Outbox) -> Self {
+    ///
+    /// # Errors
+    /// When the road of a change can't be laid.
+    pub fn new(config: Config, ambient: Ambient, storage: Storage, ceremonies: Ceremonies, outbox: Outbox) -> Result<Self, RoadError> {
         let limits = Limits::new(config.requests_per_minute, config.mails_per_hour);
-        Self { config, ambient, storage, ceremonies, outbox, limits, codes: code::Codes::new() }
+        let codes = Arc::new(Codes::new());
+        let site = Site { origin: config.origin_text(), rp_id: config.origin.domain().unwrap_or_default().to_owned() };
+        let road = Road::new(ambient.clone(), storage.clone(), outbox.clone(), Arc::clone(&codes), site)?;
+        Ok(Self { config, ambient, storage, ceremonies, outbox, limits, road, codes })
     }
 }
 
@@ -110,6 +131,12 @@ impl RequestBackend {
     fn storage_failed(&self, error: StorageError) -> Refusal {
         let code = if matches!(error, StorageError::Unavailable(_)) { Code::Unavailable } else { Code::Internal };
         self.hide(code, &error)
+    }
+
+    /// The signed-in user, as the road of a change knows them. That they are active is checked there.
+    async fn actor(&self) -> Result<Actor, Refusal> {
+        let signed_in = self.signed_in().await?.ok_or_else(sign_in::signed_out)?;
+        Ok(Actor { organization: signed_in.organization, user: signed_in.user })
     }
 
     /// Whether one more organization may be founded; `own` is the one being activated.
@@ -216,5 +243,37 @@ impl Backend for RequestBackend {
 
     async fn viewer(&self) -> Result<Viewer, Refusal> {
         sign_in::viewer(self).await
+    }
+
+    async fn prepare_change(&self, change: Change) -> Result<Prepared, Refusal> {
+        change::prepare(self, change).await
+    }
+
+    async fn commit_change(&self, action: ActionId, response: Value) -> Result<Receipt, Refusal> {
+        change::commit(self, action, response).await
+    }
+
+    async fn users(&self, search: String, status: Option<UserStatus>, after: String) -> Result<UserList, Refusal> {
+        users::list(self, &search, status, &after).await
+    }
+
+    async fn user(&self, id: UserId) -> Result<UserDetails, Refusal> {
+        users::details(self, id).await
+    }
+
+    async fn permissions(&self, after: String) -> Result<PermissionList, Refusal> {
+        permissions::list(self, &after).await
+    }
+
+    async fn permission(&self, id: PermissionId, after: String) -> Result<PermissionDetails, Refusal> {
+        permissions::details(self, id, &after).await
+    }
+
+    async fn history(&self, before: Option<u64>) -> Result<HistoryPage, Refusal> {
+        history::page(self, before).await
+    }
+
+    async fn history_entry(&self, index: u64) -> Result<HistoryPage, Refusal> {
+        history::entry(self, index).await
     }
 }

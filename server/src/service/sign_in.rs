@@ -2,11 +2,11 @@
 
 use super::{RequestBackend, session::SignedIn};
 use crate::{
-    passkey::{SignIn, Stored},
-    storage::{challenges, credentials, sessions, users},
+    passkey::{Signature, Stored},
+    storage::{challenges, credentials, permissions, sessions, users},
 };
 use app::{
-    domain::id::ChallengeId,
+    domain::{id::ChallengeId, user::UserStatus},
     refusal::{Code, Refusal},
     rpc::sign_in::{SignInChallenge, Viewer},
 };
@@ -35,9 +35,9 @@ pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, res
         .await
         .map_err(failed)?
         .ok_or_else(|| Refusal::new(Code::BadRequest, "That took longer than five minutes, or was sent twice. Try again."))?;
-    let sign_in = SignIn::read(response).map_err(|error| refused(&error))?;
-    let passkey = credentials::find_passkey(&mut db, &sign_in.credential_id()).await.map_err(failed)?.ok_or_else(unknown)?;
-    if sign_in.user_handle().is_none_or(|handle| handle != passkey.user.to_bytes()) {
+    let signature = Signature::read(response).map_err(|error| refused(&error))?;
+    let passkey = credentials::find_passkey(&mut db, &signature.credential_id()).await.map_err(failed)?.ok_or_else(unknown)?;
+    if signature.user_handle().is_none_or(|handle| handle != passkey.user.to_bytes()) {
         tracing::warn!(credential = %passkey.id, "a passkey came with another user's handle");
         return Err(passkey_refused());
     }
@@ -49,7 +49,7 @@ pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, res
         backup_eligible: passkey.backup_eligible,
         webauthn: &passkey.webauthn,
     };
-    let after = services.ceremonies.finish_sign_in(&ceremony, &sign_in, stored).map_err(|error| {
+    let after = services.ceremonies.finish_sign_in(&ceremony, &signature, stored).map_err(|error| {
         tracing::warn!(credential = %passkey.id, "a sign-in was refused");
         refused(&error)
     })?;
@@ -84,20 +84,22 @@ pub(super) async fn viewer(backend: &RequestBackend) -> Result<Viewer, Refusal> 
     let user = users::find(&mut db, signed_in.organization, signed_in.user)
         .await
         .map_err(failed)?
-        .filter(|user| user.registered_at.is_some() && user.deactivated_at.is_none())
+        .filter(|user| user.status() == UserStatus::Active)
         .ok_or_else(signed_out)?;
     let passkeys = credentials::count_passkeys(&mut db, user.organization, user.id).await.map_err(failed)?;
+    let operations = permissions::operations_of(&mut db, user.organization, user.id).await.map_err(failed)?;
     Ok(Viewer {
         user: user.id,
         name: user.name,
-        email: user.email.into(),
+        email: user.email,
+        operations,
         organization: user.organization,
         organization_name: user.organization_name,
         passkeys,
     })
 }
 
-fn signed_out() -> Refusal {
+pub(super) fn signed_out() -> Refusal {
     Refusal::new(Code::SignedOut, "You are signed out. Sign in with your passkey.")
 }
 

@@ -1,7 +1,7 @@
-//! Removes what ran out: organizations that were never activated, registrations, challenges, sessions, texts of old mails.
+//! Removes what ran out: organizations that were never activated, registrations, actions, challenges, sessions, texts of old mails.
 
 use super::{Services, session::IDLE};
-use crate::storage::{StorageError, challenges, organizations, outbox, registrations, sessions};
+use crate::storage::{StorageError, actions, challenges, organizations, outbox, registrations, sessions};
 use std::time::Duration;
 
 /// An organization that isn't activated by then is removed.
@@ -17,11 +17,12 @@ pub async fn sweep(services: &Services) -> Result<(), StorageError> {
     let mut db = services.storage.connection().await?;
     let organizations = organizations::remove_never_activated(&mut db, now.minus(NEVER_ACTIVATED)).await?;
     let registrations = registrations::remove_expired(&mut db, now).await?;
+    let actions = actions::remove_expired(&mut db, now).await?;
     let challenges = challenges::remove_expired(&mut db, now).await?;
     let sessions = sessions::remove_expired(&mut db, now, now.minus(IDLE)).await?;
     let mails = outbox::remove_expired(&mut db, now).await?;
-    if organizations + registrations + challenges + sessions + mails > 0 {
-        tracing::info!(organizations, registrations, challenges, sessions, mails, "removed what ran out");
+    if organizations + registrations + actions + challenges + sessions + mails > 0 {
+        tracing::info!(organizations, registrations, actions, challenges, sessions, mails, "removed what ran out");
     }
     Ok(())
 }

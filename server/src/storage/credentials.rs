@@ -1,6 +1,6 @@
 //! Credentials: passkeys and recovery keys.
 
-use super::{Connection, StorageError, parse};
+use super::{Connection, StorageError, parse, time};
 use app::domain::{
     id::{CredentialId, OrganizationId, UserId},
     time::Timestamp,
@@ -203,6 +203,71 @@ pub async fn note_use(
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// A passkey that may sign, as a browser is told of it.
+#[derive(Debug, Clone)]
+pub struct AllowedPasskey {
+    /// The id that the authenticator chose, base64url.
+    pub credential_id: String,
+    /// How it can be reached: JSON array of strings.
+    pub transports: String,
+}
+
+/// The passkeys that a user may sign with, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn allowed(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<AllowedPasskey>, StorageError> {
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(
+        "SELECT credential_id, transports FROM credentials
+         WHERE organization_id = $1 AND user_id = $2 AND kind = 'Fido2' AND deactivated_at IS NULL ORDER BY created_at, id",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(credential_id, transports)| AllowedPasskey { credential_id, transports: transports.unwrap_or_else(|| "[]".to_owned()) })
+        .collect())
+}
+
+/// A passkey as people see it.
+#[derive(Debug, Clone)]
+pub struct ListedPasskey {
+    /// What they call it.
+    pub name: String,
+    /// Whether it is synced.
+    pub backed_up: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A user's active passkeys, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list_passkeys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<ListedPasskey>, StorageError> {
+    let rows: Vec<(String, Option<String>, i64, Option<i64>)> = sqlx::query_as(
+        "SELECT name, backed_up, created_at, last_used_at FROM credentials
+         WHERE organization_id = $1 AND user_id = $2 AND kind = 'Fido2' AND deactivated_at IS NULL ORDER BY created_at, id",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(name, backed_up, created_at, last_used_at)| ListedPasskey {
+            name,
+            backed_up: backed_up.as_deref() == Some("yes"),
+            created_at: time(created_at),
+            last_used_at: last_used_at.map(time),
+        })
+        .collect())
 }
 
 /// How many active passkeys a user has.

@@ -1,17 +1,20 @@
 //! Storage, the only place that names sqlx: one schema and one SQL text for SQLite and PostgreSQL.
 //!
 //! ```text
-//! service ──► Storage ──► pool ──► organizations, users, codes, registrations, credentials, challenges, sessions, outbox
+//! service ──► Storage ──► pool ──► a file a table: organizations, users, permissions, actions, history, …, outbox
 //!                 └─► begin() ──► Transaction: the same functions, all of them or none
 //! ```
 //!
 //! Functions stand in the file of their table and take any connection, so that each works alone and inside a transaction.
 //! Everything bound is TEXT or BIGINT (see the migrations). "Not found" is an `Option`, never an error.
 
+pub mod actions;
 pub mod challenges;
 pub mod credentials;
+pub mod history;
 pub mod organizations;
 pub mod outbox;
+pub mod permissions;
 pub mod registrations;
 pub mod sessions;
 pub mod users;
@@ -122,6 +125,9 @@ impl std::fmt::Display for DatabaseUrl {
 /// What runs a statement: a connection of the pool, inside or outside of a transaction.
 pub type Connection = AnyConnection;
 
+/// One of the pool's, given back when it is dropped.
+pub type PooledConnection = PoolConnection<Any>;
+
 /// Several statements, all of them or none: dropped without [`Transaction::commit`], it leaves nothing behind.
 pub type Transaction = sqlx::Transaction<'static, Any>;
 
@@ -178,7 +184,7 @@ impl Storage {
     ///
     /// # Errors
     /// When none is free in time.
-    pub async fn connection(&self) -> Result<PoolConnection<Any>, StorageError> {
+    pub async fn connection(&self) -> Result<PooledConnection, StorageError> {
         Ok(self.pool.acquire().await?)
     }
 
@@ -222,6 +228,11 @@ fn with_mode(url: &Url) -> String {
     } else {
         format!("{text}{}mode=rwc", if url.query().is_some() { '&' } else { '?' })
     }
+}
+
+/// A text from outside to compare with. PostgreSQL takes none with a NUL, and nothing that is kept has one.
+fn without_nul(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 /// Reads a column that holds an id or another checked text.

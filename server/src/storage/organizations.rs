@@ -1,6 +1,6 @@
 //! Organizations.
 
-use super::{Connection, StorageError};
+use super::{Connection, StorageError, parse};
 use app::domain::{id::OrganizationId, text::OrganizationName, time::Timestamp};
 
 /// Writes a new organization, not active yet.
@@ -62,4 +62,26 @@ pub async fn remove_never_activated(db: &mut Connection, before: Timestamp) -> R
         .execute(db)
         .await?;
     Ok(done.rows_affected())
+}
+
+/// The name of an active organization.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_name(db: &mut Connection, id: OrganizationId) -> Result<Option<String>, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT name FROM organizations WHERE id = $1 AND activated_at IS NOT NULL")
+        .bind(id.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|(name,)| name))
+}
+
+/// The ids of all active organizations.
+///
+/// # Errors
+/// When the database fails.
+pub async fn active(db: &mut Connection) -> Result<Vec<OrganizationId>, StorageError> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT id FROM organizations WHERE activated_at IS NOT NULL ORDER BY created_at, id").fetch_all(db).await?;
+    rows.into_iter().map(|(id,)| parse(&id, "organizations", "id")).collect()
 }

@@ -185,11 +185,7 @@ impl TryFrom<Row> for Registration {
 /// # Errors
 /// [`StorageError::Conflict`] when another one begins at the same time.
 pub async fn begin(db: &mut Connection, new: &Registration) -> Result<(), StorageError> {
-    sqlx::query("UPDATE registrations SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
-        .bind(new.user.to_string())
-        .bind(new.created_at.as_millis())
-        .execute(&mut *db)
-        .await?;
+    end_of_user(db, new.user, new.created_at).await?;
     sqlx::query(
         "INSERT INTO registrations (id, organization_id, user_id, code_id, challenge, options, ceremony, created_at, expires_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
@@ -247,6 +243,19 @@ pub async fn end(db: &mut Connection, id: RegistrationId, now: Timestamp) -> Res
         .execute(db)
         .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Ends the user's registration in whatever browser it is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_of_user(db: &mut Connection, user: UserId, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE registrations SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL")
+        .bind(user.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// Removes registrations that ran out before this time.

@@ -1,11 +1,13 @@
 //! Users.
 
-use super::{Connection, StorageError, parse, time};
+use super::{Connection, StorageError, parse, time, without_nul};
 use app::domain::{
     id::{OrganizationId, UserId},
     text::EmailAddress,
     time::Timestamp,
+    user::{UserKind, UserStatus},
 };
+use sqlx::AssertSqlSafe;
 
 /// A user, with the name of their organization.
 #[derive(Debug, Clone)]
@@ -18,23 +20,65 @@ pub struct User {
     pub organization_name: String,
     /// Mail address.
     pub email: EmailAddress,
-    /// Name.
+    /// Name; empty, when they were invited by address only.
     pub name: String,
+    /// What they are.
+    pub kind: UserKind,
+    /// By which another system knows them.
+    pub external_id: Option<String>,
+    /// When they were created.
+    pub created_at: Timestamp,
     /// Since when they have a passkey.
     pub registered_at: Option<Timestamp>,
     /// Since when they may do nothing.
     pub deactivated_at: Option<Timestamp>,
+    /// Since when nobody can sign up by their invitation.
+    pub revoked_at: Option<Timestamp>,
+    /// When they were last heard of.
+    pub last_seen_at: Option<Timestamp>,
+    /// Whether their organization is active.
+    pub is_organization_active: bool,
 }
+
+impl User {
+    /// What they can do at all.
+    pub fn status(&self) -> UserStatus {
+        match (self.deactivated_at, self.registered_at) {
+            (Some(_), _) => UserStatus::Deactivated,
+            (None, Some(_)) => UserStatus::Active,
+            (None, None) => UserStatus::Invited,
+        }
+    }
+
+    /// Whether someone with their code may sign up.
+    pub fn may_register(&self) -> bool {
+        self.status() == UserStatus::Invited && self.revoked_at.is_none()
+    }
+
+    /// As a mail or a passkey calls them.
+    pub fn called(&self) -> &str {
+        if self.name.is_empty() { self.email.as_str() } else { &self.name }
+    }
+}
+
+const COLUMNS: &str = "u.id, u.organization_id, o.name AS organization_name, o.activated_at, u.email, u.name, u.kind, u.external_id, u.created_at, \
+     u.registered_at, u.deactivated_at, u.revoked_at, u.last_seen_at";
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: String,
     organization_id: String,
     organization_name: String,
+    activated_at: Option<i64>,
     email: String,
     name: String,
+    kind: String,
+    external_id: Option<String>,
+    created_at: i64,
     registered_at: Option<i64>,
     deactivated_at: Option<i64>,
+    revoked_at: Option<i64>,
+    last_seen_at: Option<i64>,
 }
 
 impl TryFrom<Row> for User {
@@ -47,9 +91,27 @@ impl TryFrom<Row> for User {
             organization_name: row.organization_name,
             email: EmailAddress::parse(&row.email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?,
             name: row.name,
+            kind: kind(&row.kind).ok_or(StorageError::Inconsistent { table: "users", column: "kind" })?,
+            external_id: row.external_id,
+            created_at: time(row.created_at),
             registered_at: row.registered_at.map(time),
             deactivated_at: row.deactivated_at.map(time),
+            revoked_at: row.revoked_at.map(time),
+            last_seen_at: row.last_seen_at.map(time),
+            is_organization_active: row.activated_at.is_some(),
         })
+    }
+}
+
+fn kind(text: &str) -> Option<UserKind> {
+    [UserKind::Employee, UserKind::EndUser].into_iter().find(|kind| kind_name(*kind) == text)
+}
+
+/// As the API names them.
+const fn kind_name(kind: UserKind) -> &'static str {
+    match kind {
+        UserKind::Employee => "CustomerEmployee",
+        UserKind::EndUser => "EndUser",
     }
 }
 
@@ -62,25 +124,31 @@ pub struct NewUser<'a> {
     pub organization: OrganizationId,
     /// Mail address.
     pub email: &'a EmailAddress,
-    /// Name.
+    /// Name; may be empty.
     pub name: &'a str,
+    /// What they are.
+    pub kind: UserKind,
+    /// By which another system knows them.
+    pub external_id: Option<&'a str>,
     /// When.
     pub created_at: Timestamp,
 }
 
-/// Writes a new Employee without any credential.
+/// Writes a new user without any credential.
 ///
 /// # Errors
 /// [`StorageError::Conflict`] when the organization has a user with this address.
 pub async fn insert(db: &mut Connection, user: NewUser<'_>) -> Result<(), StorageError> {
     sqlx::query(
-        "INSERT INTO users (id, organization_id, email, email_key, name, kind, created_at) VALUES ($1, $2, $3, $4, $5, 'CustomerEmployee', $6)",
+        "INSERT INTO users (id, organization_id, email, email_key, name, kind, external_id, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(user.id.to_string())
     .bind(user.organization.to_string())
     .bind(user.email.as_str())
     .bind(user.email.key())
     .bind(user.name)
+    .bind(kind_name(user.kind))
+    .bind(user.external_id)
     .bind(user.created_at.as_millis())
     .execute(db)
     .await?;
@@ -92,11 +160,9 @@ pub async fn insert(db: &mut Connection, user: NewUser<'_>) -> Result<(), Storag
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &mut Connection, organization: OrganizationId, id: UserId) -> Result<Option<User>, StorageError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT u.id, u.organization_id, o.name AS organization_name, u.email, u.name, u.registered_at, u.deactivated_at
-         FROM users u JOIN organizations o ON o.id = u.organization_id
-         WHERE u.organization_id = $1 AND u.id = $2",
-    )
+    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM users u JOIN organizations o ON o.id = u.organization_id WHERE u.organization_id = $1 AND u.id = $2"
+    )))
     .bind(organization.to_string())
     .bind(id.to_string())
     .fetch_optional(db)
@@ -114,12 +180,11 @@ pub async fn find_by_email(
     email: &EmailAddress,
     organization: Option<OrganizationId>,
 ) -> Result<Option<User>, StorageError> {
-    let row: Option<Row> = sqlx::query_as(
-        "SELECT u.id, u.organization_id, o.name AS organization_name, u.email, u.name, u.registered_at, u.deactivated_at
-         FROM users u JOIN organizations o ON o.id = u.organization_id
+    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM users u JOIN organizations o ON o.id = u.organization_id
          WHERE u.email_key = $1 AND ($2 = '' OR u.organization_id = $2)
-         ORDER BY CASE WHEN u.registered_at IS NULL THEN 0 ELSE 1 END, u.created_at DESC, u.id DESC LIMIT 1",
-    )
+         ORDER BY CASE WHEN u.registered_at IS NULL THEN 0 ELSE 1 END, u.created_at DESC, u.id DESC LIMIT 1"
+    )))
     .bind(email.key())
     .bind(organization.map(|id| id.to_string()).unwrap_or_default())
     .fetch_optional(db)
@@ -142,13 +207,13 @@ pub async fn organizations_of(db: &mut Connection, email: &EmailAddress) -> Resu
     Ok(rows.into_iter().map(|(name,)| name).collect())
 }
 
-/// Marks a user as registered; whether they weren't yet.
+/// Marks a user as registered; whether they were invited and weren't yet.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn register(db: &mut Connection, organization: OrganizationId, id: UserId, now: Timestamp) -> Result<bool, StorageError> {
     let done = sqlx::query(
-        "UPDATE users SET registered_at = $3 WHERE organization_id = $1 AND id = $2 AND registered_at IS NULL AND deactivated_at IS NULL",
+        "UPDATE users SET registered_at = $3 WHERE organization_id = $1 AND id = $2 AND registered_at IS NULL AND deactivated_at IS NULL AND revoked_at IS NULL",
     )
     .bind(organization.to_string())
     .bind(id.to_string())
@@ -156,4 +221,154 @@ pub async fn register(db: &mut Connection, organization: OrganizationId, id: Use
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Whether the organization has a user with this address.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_taken(db: &mut Connection, organization: OrganizationId, email: &EmailAddress) -> Result<bool, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT id FROM users WHERE organization_id = $1 AND email_key = $2")
+        .bind(organization.to_string())
+        .bind(email.key())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// What may be noted about a user since when it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// They may do nothing.
+    Deactivated,
+    /// Nobody can sign up by their invitation.
+    Revoked,
+}
+
+/// Notes since when something holds, or that it doesn't any more.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mark(
+    db: &mut Connection,
+    organization: OrganizationId,
+    id: UserId,
+    what: Mark,
+    since: Option<Timestamp>,
+) -> Result<(), StorageError> {
+    let statement = match what {
+        Mark::Deactivated => "UPDATE users SET deactivated_at = $3 WHERE organization_id = $1 AND id = $2",
+        Mark::Revoked => "UPDATE users SET revoked_at = $3 WHERE organization_id = $1 AND id = $2",
+    };
+    sqlx::query(statement).bind(organization.to_string()).bind(id.to_string()).bind(since.map(Timestamp::as_millis)).execute(db).await?;
+    Ok(())
+}
+
+/// Removes a user with everything of theirs; history keeps what they did.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(db: &mut Connection, organization: OrganizationId, id: UserId) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM users WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Notes that a user was heard of.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_seen(db: &mut Connection, organization: OrganizationId, id: UserId, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE users SET last_seen_at = $3 WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Which users a list shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter<'a> {
+    /// Whose address, name or external id contains this, whatever its case; empty for everyone.
+    pub search: &'a str,
+    /// Of this status only.
+    pub status: Option<UserStatus>,
+    /// Behind this address, in lower case.
+    pub after: &'a str,
+}
+
+/// Users in the order of their addresses, at most `limit`, each with the time until which their registration code works.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &mut Connection,
+    organization: OrganizationId,
+    filter: Filter<'_>,
+    limit: i64,
+) -> Result<Vec<(User, Option<Timestamp>)>, StorageError> {
+    // Written out, so that the partial indexes are found.
+    let of_status = match filter.status {
+        None => "",
+        Some(UserStatus::Invited) => "AND u.registered_at IS NULL AND u.deactivated_at IS NULL",
+        Some(UserStatus::Active) => "AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL",
+        Some(UserStatus::Deactivated) => "AND u.deactivated_at IS NOT NULL",
+    };
+    let found = if filter.search.is_empty() {
+        "AND $3 = $3"
+    } else {
+        // The database makes both sides small: databases differ in which letters they know.
+        r"AND (u.email_key LIKE LOWER($3) ESCAPE '\' OR LOWER(u.name) LIKE LOWER($3) ESCAPE '\' OR LOWER(u.external_id) LIKE LOWER($3) ESCAPE '\')"
+    };
+    let statement = format!(
+        "SELECT {COLUMNS},
+             (SELECT MAX(c.expires_at) FROM registration_codes c WHERE c.user_id = u.id AND c.ended_at IS NULL AND u.registered_at IS NULL) AS invited_until
+         FROM users u JOIN organizations o ON o.id = u.organization_id
+         WHERE u.organization_id = $1 AND u.email_key > $2 {found} {of_status} ORDER BY u.email_key LIMIT $4"
+    );
+    let rows: Vec<ListedRow> = sqlx::query_as(AssertSqlSafe(statement))
+        .bind(organization.to_string())
+        .bind(without_nul(filter.after))
+        .bind(pattern(&without_nul(filter.search)))
+        .bind(limit)
+        .fetch_all(db)
+        .await?;
+    rows.into_iter().map(|row| Ok((User::try_from(row.user)?, row.invited_until.map(time)))).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    user: Row,
+    invited_until: Option<i64>,
+}
+
+/// Anything that contains the text: what LIKE takes for a sign of its own is escaped.
+fn pattern(search: &str) -> String {
+    let mut pattern = String::from("%");
+    for char in search.chars() {
+        if matches!(char, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(char);
+    }
+    pattern.push('%');
+    pattern
+}
+
+/// Until when the user's registration code works, if one does.
+///
+/// # Errors
+/// When the database fails.
+pub async fn invited_until(db: &mut Connection, user: UserId) -> Result<Option<Timestamp>, StorageError> {
+    let (until,): (Option<i64>,) = sqlx::query_as("SELECT MAX(expires_at) FROM registration_codes WHERE user_id = $1 AND ended_at IS NULL")
+        .bind(user.to_string())
+        .fetch_one(db)
+        .await?;
+    Ok(until.map(time))
 }

@@ -1,7 +1,23 @@
-//! Who may call what: every server function, for every kind of browser, as a table that reviewers read.
+//! Who may do what: every server function and every change, for every kind of person, as tables that reviewers read. Whatever
+//! isn't in them fails a test.
 
-use crate::support::{answer::Answer, app::TestApp, browser::Browser, database::TestDatabase};
-use app::domain::id::ChallengeId;
+use crate::support::{
+    answer::{Answer, DONE, Verdict, refused},
+    app::TestApp,
+    browser::Browser,
+    database::TestDatabase,
+    person::Person,
+    signing::{assign, create_permission, create_user, terms, update},
+};
+use app::{
+    action::change::{Change, UserRef},
+    domain::{
+        id::{ActionId, ChallengeId, PermissionId, UserId},
+        operation::Operation,
+    },
+    refusal::Code,
+};
+use axum::http::Method;
 use serde_json::{Value, json};
 use std::{fmt::Write, fs, path::Path};
 
@@ -12,12 +28,12 @@ pub enum Who {
     Stranger,
     /// Someone who typed a code and isn't finished.
     Registering,
-    /// Someone with a session.
+    /// Someone with a session; what they may do is in the table of operations.
     SignedIn,
 }
 
 /// Every endpoint below `/rpc`. A new one doesn't pass before it is in here.
-pub const FUNCTIONS: [(&str, Who); 15] = [
+pub const FUNCTIONS: [(&str, Who); 23] = [
     ("about", Who::Stranger),
     ("local_mails", Who::Stranger),
     ("create_organization", Who::Stranger),
@@ -33,9 +49,17 @@ pub const FUNCTIONS: [(&str, Who); 15] = [
     ("sign_out", Who::Stranger),
     ("sign_out_everywhere", Who::SignedIn),
     ("viewer", Who::SignedIn),
+    ("prepare_change", Who::SignedIn),
+    ("commit_change", Who::SignedIn),
+    ("users", Who::SignedIn),
+    ("user", Who::SignedIn),
+    ("permissions", Who::SignedIn),
+    ("permission", Who::SignedIn),
+    ("history", Who::SignedIn),
+    ("history_entry", Who::SignedIn),
 ];
 
-on_both_databases!(only_those_who_may_are_let_in);
+on_both_databases!(only_those_who_may_are_let_in, what_an_operation_lets_someone_do);
 
 /// What stands in `#[server(…)]` of `app/src/rpc`.
 fn declared() -> Vec<String> {
@@ -64,17 +88,25 @@ fn every_server_function_is_in_the_table() {
 /// Something that the function can read, but that is wrong in itself.
 async fn ask(browser: &Browser, function: &str) -> Answer {
     let nobody = json!({ "public_key": "", "salt": "", "signature": "" });
+    let change = create_user("nobody@example.org");
     let arguments: Option<Value> = match function {
+        "prepare_change" => Some(json!({ "change": change })),
+        "commit_change" => Some(json!({ "action": ActionId::from_bytes([7; 16]), "response": {} })),
         "start_passkey" | "start_sign_in" => Some(json!({})),
         "keep_passkey" => Some(json!({ "response": {} })),
         "finish_registration" => Some(json!({ "recovery_key": nobody })),
         "finish_sign_in" => Some(json!({ "challenge": ChallengeId::from_bytes([7; 16]), "response": {} })),
         _ => None,
     };
-    match arguments {
-        Some(arguments) => browser.call_json(function, &arguments).await,
-        None => browser.call(function, &[("email", ""), ("name", ""), ("organization", ""), ("code", "")]).await,
+    if let Some(arguments) = arguments {
+        return browser.call_json(function, &arguments).await;
     }
+    let user = UserId::from_bytes([7; 16]).to_string();
+    let permission = PermissionId::from_bytes([7; 16]).to_string();
+    let id = if function == "permission" { permission } else { user };
+    let fields =
+        [("email", ""), ("name", ""), ("organization", ""), ("code", ""), ("search", ""), ("status", ""), ("after", ""), ("index", "0")];
+    browser.call(function, &[fields.as_slice(), &[("id", &id)]].concat()).await
 }
 
 async fn only_those_who_may_are_let_in(database: &TestDatabase) {
@@ -87,7 +119,7 @@ async fn only_those_who_may_are_let_in(database: &TestDatabase) {
         let mut row = String::new();
         for (browser, is, width) in [(&stranger, Who::Stranger, 6), (&registering, Who::Registering, 13), (&signed_in, Who::SignedIn, 11)] {
             let answer = ask(browser, function).await;
-            let is_let_in = answer.status != 401 || answer.refusal().code == app::refusal::Code::UnknownPasskey;
+            let is_let_in = answer.status != 401 || answer.refusal().code == Code::UnknownPasskey;
             assert_eq!(is_let_in, who == Who::Stranger || who == is, "{function} for {is:?}: {} {}", answer.status, answer.text());
             write!(row, "{:>width$}", if is_let_in { '✔' } else { '✘' }).unwrap();
         }
@@ -111,6 +143,288 @@ async fn only_those_who_may_are_let_in(database: &TestDatabase) {
         sign_out                 ✔            ✔          ✔
         sign_out_everywhere      ✘            ✘          ✔
         viewer                   ✘            ✘          ✔
+        prepare_change           ✘            ✘          ✔
+        commit_change            ✘            ✘          ✔
+        users                    ✘            ✘          ✔
+        user                     ✘            ✘          ✔
+        permissions              ✘            ✘          ✔
+        permission               ✘            ✘          ✔
+        history                  ✘            ✘          ✔
+        history_entry            ✘            ✘          ✔
         ");
     }
+}
+
+/// Where the table stands that reviewers read. `COUNTERSIGN_BLESS=1` writes it anew.
+const TABLE: &str = "tests/all/authorization.txt";
+
+/// What someone may try, as a row of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    CreateUser,
+    ResendInvitation,
+    ShareInvitation,
+    RevokeInvitation,
+    DeactivateUser,
+    ActivateUser,
+    DeleteUser,
+    CreatePermission,
+    UpdatePermission,
+    ArchivePermission,
+    AssignPermission,
+    RevokeAssignment,
+    ReadUsers,
+    ReadUser,
+    ReadPermissions,
+    ReadPermission,
+    ReadHistory,
+    ReadHistoryEntry,
+    ExportHistory,
+}
+
+impl Deed {
+    const ALL: [Self; 19] = [
+        Self::CreateUser,
+        Self::ResendInvitation,
+        Self::ShareInvitation,
+        Self::RevokeInvitation,
+        Self::DeactivateUser,
+        Self::ActivateUser,
+        Self::DeleteUser,
+        Self::CreatePermission,
+        Self::UpdatePermission,
+        Self::ArchivePermission,
+        Self::AssignPermission,
+        Self::RevokeAssignment,
+        Self::ReadUsers,
+        Self::ReadUser,
+        Self::ReadPermissions,
+        Self::ReadPermission,
+        Self::ReadHistory,
+        Self::ReadHistoryEntry,
+        Self::ExportHistory,
+    ];
+
+    /// The row of a change. A new variant of [`Change`] doesn't compile before it has one.
+    fn of(change: &Change) -> Self {
+        match change {
+            Change::CreateUser { .. } => Self::CreateUser,
+            Change::ResendInvitation { .. } => Self::ResendInvitation,
+            Change::ShareInvitation { .. } => Self::ShareInvitation,
+            Change::RevokeInvitation { .. } => Self::RevokeInvitation,
+            Change::DeactivateUser { .. } => Self::DeactivateUser,
+            Change::ActivateUser { .. } => Self::ActivateUser,
+            Change::DeleteUser { .. } => Self::DeleteUser,
+            Change::CreatePermission { .. } => Self::CreatePermission,
+            Change::UpdatePermission { .. } => Self::UpdatePermission,
+            Change::ArchivePermission { .. } => Self::ArchivePermission,
+            Change::AssignPermission { .. } => Self::AssignPermission,
+            Change::RevokeAssignment { .. } => Self::RevokeAssignment,
+        }
+    }
+}
+
+/// An organization in which everything can be tried, and whoever may set it up anew.
+struct Office {
+    app: TestApp,
+    admin: Person,
+    number: u32,
+}
+
+impl Office {
+    async fn open(database: &TestDatabase) -> Self {
+        let app = TestApp::init(database).await;
+        let admin = app.admin("ada@example.org").await;
+        Self { app, admin, number: 0 }
+    }
+
+    fn address(&mut self) -> String {
+        self.number += 1;
+        format!("user{}@example.org", self.number)
+    }
+
+    async fn invited(&mut self) -> UserRef {
+        let email = self.address();
+        self.admin.invite(&email).await
+    }
+
+    async fn active(&mut self) -> UserRef {
+        let email = self.address();
+        self.app.colleague(&mut self.admin, &email, &[]).await.1
+    }
+
+    /// A change of this row that nothing but the actor's operations stands in the way of.
+    async fn change(&mut self, deed: Deed, operation: Operation) -> Option<Change> {
+        let change = match deed {
+            Deed::CreateUser => create_user(&self.address()),
+            Deed::ResendInvitation => Change::ResendInvitation { user: self.invited().await },
+            Deed::ShareInvitation => Change::ShareInvitation { user: self.invited().await },
+            Deed::RevokeInvitation => Change::RevokeInvitation { user: self.invited().await },
+            Deed::DeactivateUser => Change::DeactivateUser { user: self.invited().await },
+            Deed::ActivateUser => {
+                let user = self.invited().await;
+                self.admin.sign(&Change::DeactivateUser { user: user.clone() }).await;
+                Change::ActivateUser { user }
+            }
+            Deed::DeleteUser => Change::DeleteUser { user: self.invited().await },
+            // Of operations that the actor holds, so that nothing else is in the way.
+            Deed::CreatePermission => create_permission(&format!("Permission {}", self.address()), &[operation]),
+            Deed::UpdatePermission => {
+                let name = format!("Permission {}", self.address());
+                let permission = self.admin.define(&name, &[operation]).await;
+                update(&permission, terms(&format!("{name} again"), &[operation]))
+            }
+            Deed::ArchivePermission => {
+                let name = format!("Permission {}", self.address());
+                Change::ArchivePermission { permission: self.admin.define(&name, &[operation]).await.permission }
+            }
+            Deed::AssignPermission => {
+                let user = self.active().await;
+                assign(&self.admin.permission("End user").await, &user)
+            }
+            Deed::RevokeAssignment => {
+                let user = self.active().await;
+                let end_user = self.admin.permission("End user").await;
+                self.admin.give(&end_user, &user).await;
+                self.admin.revocation("End user", &user).await
+            }
+            Deed::ReadUsers
+            | Deed::ReadUser
+            | Deed::ReadPermissions
+            | Deed::ReadPermission
+            | Deed::ReadHistory
+            | Deed::ReadHistoryEntry
+            | Deed::ExportHistory => return None,
+        };
+        assert_eq!(Deed::of(&change), deed);
+        Some(change)
+    }
+}
+
+async fn read(browser: &Browser, deed: Deed, user: &UserRef, permission: &str) -> Verdict {
+    match deed {
+        Deed::ReadUsers => browser.call("users", &[("search", ""), ("status", ""), ("after", "")]).await.verdict(),
+        Deed::ReadUser => browser.call("user", &[("id", &user.id.to_string())]).await.verdict(),
+        Deed::ReadPermissions => browser.call("permissions", &[("after", "")]).await.verdict(),
+        Deed::ReadPermission => browser.call("permission", &[("id", permission), ("after", "")]).await.verdict(),
+        Deed::ReadHistory => browser.call("history", &[]).await.verdict(),
+        Deed::ReadHistoryEntry => browser.call("history_entry", &[("index", "0")]).await.verdict(),
+        Deed::ExportHistory => browser.open(Method::GET, "/org/history/export").await.verdict(),
+        other => unreachable!("{other:?} is a change"),
+    }
+}
+
+/// The operation that a row needs, as SIGNING.md and PRODUCT.md have it; written here once more, on purpose.
+const fn needed(deed: Deed) -> Operation {
+    match deed {
+        Deed::CreateUser | Deed::ResendInvitation | Deed::ShareInvitation | Deed::RevokeInvitation => Operation::UsersCreate,
+        Deed::DeactivateUser => Operation::UsersDeactivate,
+        Deed::ActivateUser => Operation::UsersActivate,
+        Deed::DeleteUser => Operation::UsersDelete,
+        Deed::CreatePermission => Operation::PermissionsCreate,
+        Deed::UpdatePermission => Operation::PermissionsUpdate,
+        Deed::ArchivePermission => Operation::PermissionsArchive,
+        Deed::AssignPermission => Operation::PermissionsAssign,
+        Deed::RevokeAssignment => Operation::PermissionsRevoke,
+        Deed::ReadUsers | Deed::ReadUser => Operation::UsersRead,
+        Deed::ReadPermissions | Deed::ReadPermission => Operation::PermissionsRead,
+        Deed::ReadHistory | Deed::ReadHistoryEntry | Deed::ExportHistory => Operation::HistoryRead,
+    }
+}
+
+/// Every row for every kind of holder: nobody's permission, each managed one, a permission with just one operation (each of
+/// them), someone deactivated, and the admin of another organization.
+async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
+    let mut office = Office::open(database).await;
+    let mut holders: Vec<(String, Person, Option<Operation>)> = Vec::new();
+    let (nobody, subject) = office.app.colleague(&mut office.admin, "none@example.org", &[]).await;
+    holders.push(("no permission".to_owned(), nobody, None));
+    for name in ["End user", "Full admin"] {
+        let permission = office.admin.permission(name).await;
+        let email = format!("{}@example.org", name.replace(' ', "").to_lowercase());
+        let (person, _) = office.app.colleague(&mut office.admin, &email, &[&permission]).await;
+        holders.push((name.to_owned(), person, None));
+    }
+    let offered: Vec<Operation> = Operation::ALL.iter().copied().filter(|operation| operation.is_offered()).collect();
+    for (number, operation) in offered.iter().enumerate() {
+        let permission = office.admin.define(&format!("Only {operation}"), &[*operation]).await;
+        let (person, _) = office.app.colleague(&mut office.admin, &format!("only{number}@example.org"), &[&permission]).await;
+        holders.push((format!("only {operation}"), person, Some(*operation)));
+    }
+    let full_admin = office.admin.permission("Full admin").await;
+    let (deactivated, user) = office.app.colleague(&mut office.admin, "gone@example.org", &[&full_admin]).await;
+    office.admin.sign(&Change::DeactivateUser { user }).await;
+    holders.push(("deactivated full admin".to_owned(), deactivated, None));
+    holders.push(("full admin elsewhere".to_owned(), office.app.admin("eve@example.org").await, None));
+    let permission = full_admin.permission.id.to_string();
+
+    let mut rows: Vec<(Deed, Vec<bool>)> = Vec::new();
+    for deed in Deed::ALL {
+        let mut row = Vec::new();
+        for (who, person, only) in &mut holders {
+            // What was refused is there for the next one; what was done needs another one.
+            let verdict = match office.change(deed, only.unwrap_or(Operation::UsersRead)).await {
+                Some(change) => person.verdict_on(&change).await,
+                None => read(&person.browser, deed, &subject, &permission).await,
+            };
+            let is_elsewhere = who == "full admin elsewhere";
+            let expected = match (who.as_str(), *only) {
+                ("Full admin", _) => DONE,
+                ("deactivated full admin", _) => refused(Code::SignedOut),
+                ("full admin elsewhere", _)
+                    if matches!(
+                        deed,
+                        Deed::CreateUser
+                            | Deed::CreatePermission
+                            | Deed::ReadUsers
+                            | Deed::ReadPermissions
+                            | Deed::ReadHistory
+                            | Deed::ReadHistoryEntry
+                            | Deed::ExportHistory
+                    ) =>
+                {
+                    DONE
+                }
+                ("full admin elsewhere", _) => refused(Code::NotFound),
+                (_, Some(only)) if only == needed(deed) => DONE,
+                _ => refused(Code::NotPermitted),
+            };
+            assert_eq!(verdict, expected, "{deed:?} by {who}");
+            // In one's own organization one may; that nothing of this one is touched or told is for the story of tenants.
+            row.push(verdict == DONE && !is_elsewhere);
+        }
+        rows.push((deed, row));
+    }
+    office.app.verify(office.admin.organization).await;
+    let names: Vec<&str> = holders.iter().map(|(name, ..)| name.as_str()).collect();
+    compare(&print(&names, &rows));
+}
+
+fn print(holders: &[&str], rows: &[(Deed, Vec<bool>)]) -> String {
+    let mut table = String::from("Who may do what in an organization. Columns:\n\n");
+    for (number, name) in holders.iter().enumerate() {
+        writeln!(table, "  {:>2}  {name}", number + 1).unwrap();
+    }
+    write!(table, "\n{:<20}", "").unwrap();
+    for number in 1..=holders.len() {
+        write!(table, "{number:>3}").unwrap();
+    }
+    table.push('\n');
+    for (deed, row) in rows {
+        write!(table, "{:<20}", format!("{deed:?}")).unwrap();
+        for may in row {
+            write!(table, "{:>3}", if *may { '✔' } else { '✘' }).unwrap();
+        }
+        table.push('\n');
+    }
+    table
+}
+
+fn compare(table: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE);
+    if std::env::var_os("COUNTERSIGN_BLESS").is_some() {
+        fs::write(&path, table).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(committed, table, "{TABLE} is out of date: read what changed, then write it with COUNTERSIGN_BLESS=1");
 }

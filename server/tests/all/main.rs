@@ -21,6 +21,7 @@ mod dev_mail;
 mod get_started;
 mod http;
 mod mail;
+mod org;
 mod sessions;
 mod sign_in;
 mod storage;

@@ -10,6 +10,7 @@ use app::{
     domain::{
         id::{ChallengeId, CredentialId, OrganizationId, UserId},
         text::{EmailAddress, OrganizationName},
+        user::UserKind,
     },
     refusal::Code,
     rpc::sign_in::Viewer,
@@ -116,7 +117,15 @@ async fn a_transaction_is_whole_or_nothing(database: &TestDatabase) {
     let mut failing = app.services.storage.begin().await.unwrap();
     organizations::insert(&mut failing, id, &name, now).await.unwrap();
     let (user, nobodys, email) = (UserId::from_bytes([1; 16]), OrganizationId::from_bytes([2; 16]), address("ada@example.org"));
-    let user = users::NewUser { id: user, organization: nobodys, email: &email, name: "Ada", created_at: now };
+    let user = users::NewUser {
+        id: user,
+        organization: nobodys,
+        email: &email,
+        name: "Ada",
+        kind: UserKind::Employee,
+        external_id: None,
+        created_at: now,
+    };
     assert!(users::insert(&mut failing, user).await.is_err(), "there is no such organization");
     drop(failing);
     assert_eq!(app.count("organizations").await, 0);
@@ -140,6 +149,8 @@ async fn an_address_is_taken_once_in_an_organization_however_it_is_written(datab
                 organization: id,
                 email: &address(email),
                 name: "Ada",
+                kind: UserKind::Employee,
+                external_id: None,
                 created_at: now,
             };
             users::insert(db, new).await

@@ -1,16 +1,31 @@
 //! Organizations never meet: what belongs to one is worth nothing with another one's ids.
 
 use crate::support::{
-    answer::{DONE, refused},
+    answer::{Answer, DONE, refused},
     app::TestApp,
+    browser::Browser,
+    company::Company,
     database::TestDatabase,
     person::code_in,
+    signing::{create_permission, create_user},
 };
 use app::{
+    action::change::{Change, UserRef},
+    domain::{
+        id::{ActionId, AssignmentId, OrganizationId, PermissionId, UserId},
+        operation::Operation,
+        text::EmailAddress,
+    },
     refusal::Code,
-    rpc::get_started::{CodeState, Registration},
+    rpc::{
+        get_started::{CodeState, Registration},
+        history::HistoryPage,
+        permissions::PermissionList,
+    },
 };
+use serde_json::{Value, json};
 use server::storage::{credentials, users};
+use std::{fs, path::Path};
 
 on_both_databases!(
     a_code_is_worth_nothing_in_another_organization,
@@ -18,6 +33,11 @@ on_both_databases!(
     wrong_codes_for_one_do_not_count_for_another,
     what_is_looked_up_by_another_organizations_id_is_not_there,
     a_session_that_names_another_organization_is_nobodys,
+    every_server_function_finds_of_another_organization_what_it_finds_of_nothing,
+    every_page_finds_of_another_organization_what_it_finds_of_nothing,
+    every_change_that_names_anything_of_another_organization_is_refused,
+    what_another_organization_has_is_free_to_take,
+    lists_and_exports_hold_nothing_of_another_organization,
 );
 
 async fn a_code_is_worth_nothing_in_another_organization(database: &TestDatabase) {
@@ -97,4 +117,301 @@ async fn a_session_that_names_another_organization_is_nobodys(database: &TestDat
     app.run(&format!("UPDATE sessions SET data = '{mixed}' WHERE data = '{data}'")).await;
     assert_eq!(ada.browser.viewer().await.verdict(), refused(Code::SignedOut));
     assert_eq!(bob.browser.viewer().await.verdict(), DONE);
+}
+
+/// Ids, all of them another organization's, or all of them nobody's.
+struct Ids {
+    organization: OrganizationId,
+    user: UserId,
+    permission: PermissionId,
+    assignment: AssignmentId,
+    action: ActionId,
+    /// Of an entry of history.
+    index: u64,
+}
+
+impl Ids {
+    fn of(company: &Company, last_entry: u64) -> Self {
+        Self {
+            organization: company.admin.organization,
+            user: company.active.id,
+            permission: company.held.permission.id,
+            assignment: company.assignment,
+            action: company.action,
+            index: last_entry,
+        }
+    }
+
+    fn of_nothing() -> Self {
+        Self {
+            organization: OrganizationId::from_bytes([0x5a; 16]),
+            user: UserId::from_bytes([0x5a; 16]),
+            permission: PermissionId::from_bytes([0x5a; 16]),
+            assignment: AssignmentId::from_bytes([0x5a; 16]),
+            action: ActionId::from_bytes([0x5a; 16]),
+            index: 1_000_000,
+        }
+    }
+
+    /// The one of the same kind as this text, if the text is an id.
+    fn of_kind(&self, text: &str) -> Option<String> {
+        match text.split_once('-')?.0 {
+            "us" => text.parse::<UserId>().ok().map(|_| self.user.to_string()),
+            "pm" => text.parse::<PermissionId>().ok().map(|_| self.permission.to_string()),
+            "as" => text.parse::<AssignmentId>().ok().map(|_| self.assignment.to_string()),
+            _ => None,
+        }
+    }
+}
+
+/// Two organizations with the same in them, and of the second one more history.
+async fn two_companies(app: &TestApp) -> (Company, Company) {
+    let home = Company::open(app, "home.example").await;
+    let mut foreign = Company::open(app, "foreign.example").await;
+    foreign.admin.define("Secret plans", &[Operation::UsersRead]).await;
+    (home, foreign)
+}
+
+/// Neither ids nor addresses nor names that only the other organization has.
+fn tells_nothing(answer: &Answer) -> bool {
+    !["foreign.example", "Secret plans"].iter().any(|secret| answer.text().contains(secret))
+}
+
+/// Server functions that take anything: it may name what belongs to another organization.
+fn functions_with_arguments() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/src/rpc");
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let source = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for function in source.split("#[server(").skip(1) {
+            let endpoint = function.split("endpoint = \"").nth(1).unwrap().split('"').next().unwrap();
+            let arguments = function.split("pub async fn").nth(1).unwrap().split_once('(').unwrap().1.split(')').next().unwrap();
+            if !arguments.trim().is_empty() {
+                found.push(endpoint.to_owned());
+            }
+        }
+    }
+    assert!(found.len() >= 14, "{found:?}");
+    found
+}
+
+/// Asks a function with these ids, and with everything else from home.
+async fn ask(browser: &Browser, function: &str, home: &Company, ids: &Ids) -> Vec<Answer> {
+    let organization = ids.organization.to_string();
+    let invited = home.invited.email.as_str();
+    match function {
+        "send_new_code" => vec![browser.send_new_code(invited, &organization).await],
+        "code_state" => vec![browser.code_state(invited, &organization).await],
+        "activate" => vec![browser.activate(invited, &organization, "1111222233334444").await],
+        // They name nothing of an organization: a challenge belongs to none.
+        "create_organization" | "keep_passkey" | "finish_registration" | "finish_sign_in" => Vec::new(),
+        "prepare_change" => {
+            let mut answers = Vec::new();
+            for change in foreign_changes(home, ids) {
+                answers.push(browser.call_json("prepare_change", &json!({ "change": change })).await);
+            }
+            answers
+        }
+        "commit_change" => vec![browser.call_json("commit_change", &json!({ "action": ids.action, "response": {} })).await],
+        "users" => vec![browser.call("users", &[("search", &ids.user.to_string()), ("status", ""), ("after", "")]).await],
+        "user" => vec![browser.call("user", &[("id", &ids.user.to_string())]).await],
+        "permissions" => vec![browser.call("permissions", &[("after", &ids.permission.to_string())]).await],
+        "permission" => vec![browser.call("permission", &[("id", &ids.permission.to_string()), ("after", "")]).await],
+        "history" => vec![browser.call("history", &[("before", &(ids.index + 1).to_string())]).await],
+        "history_entry" => vec![browser.call("history_entry", &[("index", &ids.index.to_string())]).await],
+        other => panic!("{other} takes arguments: ask it here for what another organization has"),
+    }
+}
+
+/// Every change of home, as JSON, with one of its ids in another's place, each in turn.
+fn foreign_changes(home: &Company, ids: &Ids) -> Vec<Value> {
+    let mut changed = Vec::new();
+    for change in home.every_change() {
+        let change = serde_json::to_value(&change).unwrap();
+        for path in texts(&change, String::new()) {
+            let mut other = change.clone();
+            let place = other.pointer_mut(&path).unwrap();
+            if let Some(id) = place.as_str().and_then(|text| ids.of_kind(text)) {
+                *place = Value::from(id);
+                changed.push(other);
+            }
+        }
+    }
+    assert!(changed.len() >= 13, "{changed:?}");
+    changed
+}
+
+/// The JSON pointers of all texts.
+fn texts(value: &Value, path: String) -> Vec<String> {
+    match value {
+        Value::String(_) => vec![path],
+        Value::Array(items) => items.iter().enumerate().flat_map(|(place, item)| texts(item, format!("{path}/{place}"))).collect(),
+        Value::Object(members) => members.iter().flat_map(|(name, member)| texts(member, format!("{path}/{name}"))).collect(),
+        _ => Vec::new(),
+    }
+}
+
+async fn every_server_function_finds_of_another_organization_what_it_finds_of_nothing(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let (home, foreign) = two_companies(&app).await;
+    let last = app.export(foreign.admin.organization).await.0.len() as u64 - 1;
+    let (theirs, nothing) = (Ids::of(&foreign, last), Ids::of_nothing());
+    let before = app.dump().await;
+    for function in functions_with_arguments() {
+        let of_theirs = ask(&home.admin.browser, &function, &home, &theirs).await;
+        let of_nothing = ask(&home.admin.browser, &function, &home, &nothing).await;
+        assert_eq!(of_theirs.len(), of_nothing.len());
+        for (of_theirs, of_nothing) in of_theirs.iter().zip(&of_nothing) {
+            assert!(tells_nothing(of_theirs), "{function}: {}", of_theirs.text());
+            assert_eq!(heard(of_theirs, &theirs), heard(of_nothing, &nothing), "{function}");
+            let is_done = ["send_new_code", "code_state", "users", "permissions", "history"].contains(&function.as_str());
+            assert!(is_done || of_theirs.status.is_client_error(), "{function}: {} {}", of_theirs.status, of_theirs.text());
+        }
+    }
+    app.settle().await;
+    assert_eq!(app.dump().await, before);
+}
+
+/// An answer but for what was asked, which some repeat, and the time, which a list tells.
+fn heard(answer: &Answer, asked: &Ids) -> String {
+    let heard = format!("{:?}", answer.comparable()).replace(&asked.organization.to_string(), "ORGANIZATION");
+    match heard.split_once(r#"\"now\":"#) {
+        Some((before, _)) => before.to_owned(),
+        None => heard,
+    }
+}
+
+/// The pages of an organization whose address holds an id or a place, as the site map names them.
+fn pages_with_ids() -> Vec<String> {
+    let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../app/src/lib.rs")).unwrap();
+    let routes = source.split("path!(\"").skip(1).map(|route| route.split('"').next().unwrap().to_owned());
+    let found: Vec<String> = routes.filter(|route| route.contains(':')).collect();
+    assert!(found.len() >= 4, "{found:?}");
+    found
+}
+
+async fn every_page_finds_of_another_organization_what_it_finds_of_nothing(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let (home, foreign) = two_companies(&app).await;
+    let last = app.export(foreign.admin.organization).await.0.len() as u64 - 1;
+    let (theirs, nothing) = (Ids::of(&foreign, last), Ids::of_nothing());
+    for route in pages_with_ids() {
+        let path = |ids: &Ids| {
+            let (place, id) = match route.as_str() {
+                "/org/users/:id" => (":id", ids.user.to_string()),
+                "/org/permissions/:id" | "/org/permissions/:id/edit" => (":id", ids.permission.to_string()),
+                "/org/history/:index" => (":index", ids.index.to_string()),
+                other => panic!("{other} names something: open it here for what another organization has"),
+            };
+            route.replace(place, &id)
+        };
+        let [of_theirs, of_nothing] = [home.admin.browser.get(&path(&theirs)).await, home.admin.browser.get(&path(&nothing)).await];
+        assert_eq!(of_theirs.status, 404, "{route}");
+        assert!(tells_nothing(&of_theirs), "{route}: {}", of_theirs.text());
+        assert_eq!(without_nonce(&of_theirs), without_nonce(&of_nothing), "{route}");
+        // There is something at that address, for those whom it belongs to.
+        assert_eq!(foreign.admin.browser.get(&path(&theirs)).await.status, 200, "{route}");
+    }
+}
+
+/// A page with all that may differ between two times of opening it left out.
+fn without_nonce(page: &Answer) -> String {
+    let nonce = page.header("content-security-policy").split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
+    page.text().replace(nonce, "NONCE")
+}
+
+async fn every_change_that_names_anything_of_another_organization_is_refused(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let (mut home, foreign) = two_companies(&app).await;
+    let theirs = Ids::of(&foreign, 0);
+    let before = app.dump().await;
+    // With everything else right, even the address and the name.
+    let user = |user: &UserRef| Change::DeactivateUser { user: user.clone() };
+    for change in [
+        user(&foreign.active),
+        Change::DeleteUser { user: foreign.invited.clone() },
+        Change::ResendInvitation { user: foreign.invited.clone() },
+        Change::ActivateUser { user: foreign.deactivated.clone() },
+        Change::ArchivePermission { permission: foreign.free.permission.clone() },
+        Change::AssignPermission {
+            permission: foreign.free.permission.clone(),
+            operations: foreign.free.operations.clone(),
+            user: home.active.clone(),
+        },
+        Change::AssignPermission {
+            permission: home.free.permission.clone(),
+            operations: home.free.operations.clone(),
+            user: foreign.active.clone(),
+        },
+        Change::RevokeAssignment { id: foreign.assignment, permission: foreign.held.permission.clone(), user: foreign.active.clone() },
+    ] {
+        assert_eq!(home.admin.verdict_on(&change).await, refused(Code::NotFound), "{change:?}");
+    }
+    // An assignment of another organization between what is one's own.
+    let mixed = Change::RevokeAssignment { id: theirs.assignment, permission: home.held.permission.clone(), user: home.active.clone() };
+    assert_eq!(home.admin.verdict_on(&mixed).await, refused(Code::Conflict));
+    // A wrong address isn't put right: that would tell the right one.
+    let guessed = UserRef { id: theirs.user, email: EmailAddress::parse("guess@example.org").unwrap() };
+    let answer = home.admin.prepare(&user(&guessed)).await;
+    assert_eq!(answer.verdict(), refused(Code::NotFound));
+    assert!(tells_nothing(&answer), "{}", answer.text());
+    // Nor is an id of another kind taken for one.
+    for change in home.every_change() {
+        let change = serde_json::to_value(&change).unwrap();
+        for path in texts(&change, String::new()) {
+            for id in
+                [home.admin.organization.to_string(), home.action.to_string(), home.active.id.to_string(), home.assignment.to_string()]
+            {
+                let mut other = change.clone();
+                let place = other.pointer_mut(&path).unwrap();
+                if theirs.of_kind(place.as_str().unwrap()).is_some_and(|same| same.split('-').next() != id.split('-').next()) {
+                    *place = Value::from(id);
+                    let answer = home.admin.browser.call_json("prepare_change", &json!({ "change": other })).await;
+                    assert_eq!(answer.verdict(), refused(Code::BadRequest), "{other}: {}", answer.text());
+                }
+            }
+        }
+    }
+    assert_eq!(app.dump().await, before);
+    for organization in [home.admin.organization, foreign.admin.organization] {
+        app.verify(organization).await;
+    }
+}
+
+/// That it can be taken tells nobody that it is there.
+async fn what_another_organization_has_is_free_to_take(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let (mut home, foreign) = two_companies(&app).await;
+    home.admin.sign(&create_user(foreign.active.email.as_str())).await;
+    home.admin.sign(&create_permission("Secret plans", &[Operation::UsersRead])).await;
+    // Whoever is in both comes into the one whose code they type.
+    let person = app.accept(foreign.active.email.as_str(), home.admin.organization).await;
+    assert_eq!(person.viewer().await.organization, home.admin.organization);
+    for organization in [home.admin.organization, foreign.admin.organization] {
+        app.verify(organization).await;
+    }
+}
+
+async fn lists_and_exports_hold_nothing_of_another_organization(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let (home, foreign) = two_companies(&app).await;
+    let browser = &home.admin.browser;
+    let users = home.admin.users().await.users;
+    assert_eq!(users.len(), 4);
+    assert!(users.iter().all(|row| row.user.email.as_str().ends_with("@home.example")), "{users:?}");
+    let found = browser.call("users", &[("search", "foreign"), ("status", ""), ("after", "")]).await;
+    assert_eq!(found.done::<app::rpc::users::UserList>().users, []);
+    let permissions: PermissionList = browser.call("permissions", &[("after", "")]).await.done();
+    assert_eq!(
+        permissions.permissions.iter().map(|row| row.permission.name.as_str()).collect::<Vec<_>>(),
+        ["End user", "Full admin", "Auditors", "Readers"]
+    );
+    let history: HistoryPage = browser.call("history", &[]).await.done();
+    let own = app.export(home.admin.organization).await.0;
+    assert_eq!((history.size, history.lines.len()), (own.len() as u64, own.len()));
+    for path in ["/org", "/org/users", "/org/permissions", "/org/history", "/org/history/export"] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status, 200, "{path}");
+        assert!(tells_nothing(&answer) && !answer.text().contains(&foreign.admin.organization.to_string()), "{path}: {}", answer.text());
+    }
 }

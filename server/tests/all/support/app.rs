@@ -230,7 +230,7 @@ impl Init<'_> {
         let storage = Storage::open(&config.database).await.unwrap();
         let ceremonies = Ceremonies::new(&config.origin).unwrap();
         let outbox = Outbox::new(ServerSecret::parse(SECRET).unwrap(), ambient.clone());
-        let services = Arc::new(Services::new(config, ambient, storage, ceremonies, outbox));
+        let services = Arc::new(Services::new(config, ambient, storage, ceremonies, outbox).unwrap());
         let router = http::router(Arc::clone(&services));
         TestApp { services, clock: self.clock, router, site: Arc::new(site) }
     }

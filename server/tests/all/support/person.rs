@@ -60,6 +60,15 @@ impl TestApp {
         person
     }
 
+    /// Finished with this device, and is signed in.
+    pub async fn admin_with(&self, email: &str, device: Device) -> Person {
+        let mut person = self.registering(email).await;
+        person.device = device;
+        assert_eq!(person.make_passkey().await, DONE);
+        assert_eq!(person.finish().await.verdict(), DONE);
+        person
+    }
+
     /// Finished, and is signed in.
     pub async fn admin(&self, email: &str) -> Person {
         let person = self.with_passkey(email).await;

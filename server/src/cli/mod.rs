@@ -1,6 +1,11 @@
-//! The command line: `countersign [serve]` runs the server, `countersign check` says whether it could.
+//! The command line: `countersign [serve]` runs the server, `countersign check` says whether it could, `countersign export`
+//! writes a history into a file, and `countersign verify` verifies such a file anywhere.
+
+mod export;
+mod verify;
 
 use crate::{
+    action::RoadError,
     ambient::Ambient,
     config::{Config, ConfigError, LogFormat, Mail, Settings},
     http,
@@ -16,10 +21,12 @@ use crate::{
     storage::{Storage, StorageError},
 };
 use clap::{Parser, Subcommand};
+use export::{Export, ExportError};
 use secrecy::ExposeSecret;
 use std::{fmt::Write, fs, io, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tracing_subscriber::EnvFilter;
+use verify::Verify;
 
 /// A self-hosted home for an organization's people and their rights: every change signed with a passkey.
 #[derive(Debug, Parser)]
@@ -31,12 +38,16 @@ struct Command {
     settings: Settings,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Verb {
     /// Run the server (the default)
     Serve,
     /// Check settings, database and browser files, then stop
     Check,
+    /// Verify an exported history, offline
+    Verify(Verify),
+    /// Write an organization's history, with its checkpoint, into a file
+    Export(Export),
 }
 
 /// Mails that are delivered at the same time: one that a mail server keeps waiting mustn't hold up the others.
@@ -65,6 +76,10 @@ enum StartError {
     Mail(#[from] ServerUrlError),
     #[error("the server stopped: {0}")]
     Serve(io::Error),
+    #[error(transparent)]
+    Road(#[from] RoadError),
+    #[error(transparent)]
+    Export(#[from] ExportError),
 }
 
 /// Runs the command line; what went wrong is said on standard error.
@@ -74,11 +89,13 @@ pub async fn run() -> ExitCode {
     let outcome = match command.verb.unwrap_or(Verb::Serve) {
         Verb::Serve => serve(command.settings).await,
         Verb::Check => check(command.settings).await,
+        Verb::Export(what) => export_history(command.settings, &what).await,
+        Verb::Verify(what) => return verify_history(&what),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("countersign can't start: {error}\n{}", causes(&error)), &mut io::stderr());
+            say(&format!("countersign can't go on: {error}\n{}", causes(&error)), &mut io::stderr());
             ExitCode::FAILURE
         }
     }
@@ -89,6 +106,26 @@ async fn check(settings: Settings) -> Result<(), StartError> {
     prepare(&config).await?.storage.close().await;
     say("Everything is in order.", &mut io::stdout());
     Ok(())
+}
+
+async fn export_history(settings: Settings, what: &Export) -> Result<(), StartError> {
+    let services = prepare(&Config::check(settings)?).await?;
+    let outcome = export::export(&services, what).await;
+    services.storage.close().await;
+    Ok(outcome?)
+}
+
+fn verify_history(what: &Verify) -> ExitCode {
+    match verify::verify(what) {
+        Ok(verified) => {
+            say(&verified.to_string(), &mut io::stdout());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            say(&format!("Not verified: {error}"), &mut io::stderr());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 async fn serve(settings: Settings) -> Result<(), StartError> {
@@ -127,7 +164,7 @@ async fn prepare(config: &Config) -> Result<Services, StartError> {
     };
     let storage =
         Storage::open(&config.database).await.map_err(|source| StartError::Storage { url: config.database.to_string(), source })?;
-    Ok(Services::new(config.clone(), ambient.clone(), storage, Ceremonies::new(&config.origin)?, Outbox::new(secret, ambient)))
+    Ok(Services::new(config.clone(), ambient.clone(), storage, Ceremonies::new(&config.origin)?, Outbox::new(secret, ambient))?)
 }
 
 fn transport(config: &Config) -> Result<Arc<dyn Transport>, StartError> {

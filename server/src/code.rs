@@ -5,9 +5,11 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHash, PasswordHasher, PasswordVerifier, Version,
     password_hash::{Error, SaltString},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::Semaphore, task::spawn_blocking};
 
+/// How long a code works.
+pub const CODE_LIFE: Duration = Duration::from_hours(4);
 /// How many digits a code has.
 const DIGITS: usize = 16;
 
@@ -61,6 +63,12 @@ impl RegistrationCode {
 /// Hashes and compares codes, as many at once as there are processors: each takes 7 MiB.
 pub struct Codes {
     room: Arc<Semaphore>,
+}
+
+impl Default for Codes {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Codes {

@@ -1,0 +1,175 @@
+//! What a change does to the database: the only place that alters an organization's users, permissions and assignments.
+//! The rules allowed it, in the same transaction.
+
+use super::{ActionError, Road};
+use crate::{
+    code::{CODE_LIFE, RegistrationCode},
+    mail::message,
+    storage::{
+        Connection, StorageError, organizations,
+        permissions::{self, NewAssignment, NewPermission},
+        registrations::{self, NewCode},
+        sessions,
+        users::{self, Mark, NewUser},
+    },
+};
+use app::{
+    action::change::{Change, UserRef},
+    domain::{
+        id::{AssignmentId, CodeId, OrganizationId, PermissionId, UserId},
+        operation::Operations,
+        text::{EmailAddress, ExternalId},
+        time::Timestamp,
+        user::UserKind,
+    },
+    page::get_started::activate_path,
+    rpc::change::Invitation,
+};
+
+/// A registration code that was made for a change.
+pub(super) struct FreshCode {
+    pub(super) code: RegistrationCode,
+    pub(super) hash: String,
+}
+
+/// Where, by whom and when.
+pub(super) struct Context<'a> {
+    pub(super) road: &'a Road,
+    pub(super) organization: OrganizationId,
+    pub(super) actor: &'a UserRef,
+    pub(super) now: Timestamp,
+}
+
+/// Makes the change. `created` are the bits of the id of whatever it creates, `code` is there for the changes that invite;
+/// the invitation to show, where that is the change.
+pub(super) async fn apply(
+    db: &mut Connection,
+    context: &Context<'_>,
+    change: &Change,
+    created: [u8; 16],
+    code: Option<FreshCode>,
+) -> Result<Option<Invitation>, ActionError> {
+    let (organization, now) = (context.organization, context.now);
+    match change {
+        Change::CreateUser { email, kind, external_id } => {
+            let id = UserId::from_bytes(created);
+            create_user(db, context, id, email, *kind, external_id.as_ref()).await?;
+            context.invite_by_mail(db, id, email, code).await?;
+        }
+        Change::ResendInvitation { user } => {
+            users::mark(db, organization, user.id, Mark::Revoked, None).await?;
+            context.invite_by_mail(db, user.id, &user.email, code).await?;
+        }
+        Change::ShareInvitation { user } => {
+            users::mark(db, organization, user.id, Mark::Revoked, None).await?;
+            return context.invite(db, user.id, &user.email, code).await.map(Some);
+        }
+        Change::RevokeInvitation { user } => {
+            users::mark(db, organization, user.id, Mark::Revoked, Some(now)).await?;
+            end_invitation(db, user.id, now).await?;
+        }
+        Change::DeactivateUser { user } => {
+            users::mark(db, organization, user.id, Mark::Deactivated, Some(now)).await?;
+            end_invitation(db, user.id, now).await?;
+            sessions::delete_of_user(db, organization, user.id).await?;
+        }
+        Change::ActivateUser { user } => users::mark(db, organization, user.id, Mark::Deactivated, None).await?,
+        Change::DeleteUser { user } => users::delete(db, organization, user.id).await?,
+        Change::CreatePermission { terms } => {
+            let operations = Operations::These(terms.operations.clone());
+            let new = NewPermission {
+                id: PermissionId::from_bytes(created),
+                organization,
+                name: &terms.name,
+                operations: &operations,
+                managed: None,
+                created_at: now,
+            };
+            permissions::insert(db, new).await?;
+        }
+        Change::UpdatePermission { id, after, .. } => {
+            permissions::update(db, organization, *id, &after.name, &Operations::These(after.operations.clone())).await?;
+        }
+        Change::ArchivePermission { permission } => permissions::archive(db, organization, permission.id, now).await?,
+        Change::AssignPermission { permission, user, .. } => {
+            let new = NewAssignment {
+                id: AssignmentId::from_bytes(created),
+                organization,
+                permission: permission.id,
+                user: user.id,
+                created_at: now,
+            };
+            permissions::assign(db, new).await?;
+        }
+        Change::RevokeAssignment { id, .. } => permissions::revoke(db, organization, *id).await?,
+    }
+    Ok(None)
+}
+
+async fn create_user(
+    db: &mut Connection,
+    context: &Context<'_>,
+    id: UserId,
+    email: &EmailAddress,
+    kind: UserKind,
+    external_id: Option<&ExternalId>,
+) -> Result<(), StorageError> {
+    let new = NewUser {
+        id,
+        organization: context.organization,
+        email,
+        name: "",
+        kind,
+        external_id: external_id.map(ExternalId::as_str),
+        created_at: context.now,
+    };
+    users::insert(db, new).await
+}
+
+/// Nobody goes on by the code that was sent, nor in a browser where it was typed already.
+async fn end_invitation(db: &mut Connection, user: UserId, now: Timestamp) -> Result<(), StorageError> {
+    registrations::end_codes(db, user, now).await?;
+    registrations::end_of_user(db, user, now).await
+}
+
+impl Context<'_> {
+    async fn invite_by_mail(
+        &self,
+        db: &mut Connection,
+        user: UserId,
+        email: &EmailAddress,
+        code: Option<FreshCode>,
+    ) -> Result<(), ActionError> {
+        let invitation = self.invite(db, user, email, code).await?;
+        let organization_name = organizations::find_name(db, self.organization).await?.unwrap_or_default();
+        let facts = message::RegistrationCode {
+            to: email,
+            name: "",
+            organization: &organization_name,
+            organization_id: self.organization,
+            code: &invitation.code,
+            activate_link: &invitation.link,
+            expires_at: invitation.expires_at,
+        };
+        let message = message::invitation(&facts, &self.actor.email);
+        self.road.outbox.queue(db, &message, self.organization, user, invitation.expires_at).await?;
+        Ok(())
+    }
+
+    /// Writes the code's hash; the code and the link to type it at.
+    async fn invite(
+        &self,
+        db: &mut Connection,
+        user: UserId,
+        email: &EmailAddress,
+        code: Option<FreshCode>,
+    ) -> Result<Invitation, ActionError> {
+        let FreshCode { code, hash } = code.ok_or(ActionError::NoCode)?;
+        let expires_at = self.now.plus(CODE_LIFE);
+        let id = CodeId::from_bytes(self.road.ambient.bytes());
+        let new = NewCode { id, organization: self.organization, user, hash: &hash, created_at: self.now, expires_at };
+        registrations::replace_code(db, new).await?;
+        let link = format!("{}{}", self.road.site.origin, activate_path(email.as_str(), Some(self.organization)));
+        Ok(Invitation { link, code: code.digits().to_owned(), expires_at })
+    }
+}

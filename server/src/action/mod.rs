@@ -1,0 +1,153 @@
+//! The road of a change: prepare, commit, authorize, apply. No HTTP and no SQL text here.
+//!
+//! ```text
+//! prepare:  facts ──► rules ──► document ──► kept for five minutes
+//! commit:   one transaction ─ history's head ─ not over ─ signature ─ facts ──► rules ─ apply ─ entry ─ mail
+//! ```
+//!
+//! What the database is asked for is in [`facts`]; what follows from it is in `app::action::rules`, where whoever verifies a
+//! history finds the same; what is done is in [`apply`], the only place that alters an organization.
+
+mod apply;
+mod commit;
+mod export;
+mod facts;
+mod prepare;
+mod record;
+
+pub use commit::Executed;
+pub use export::Export;
+pub use facts::{held_by_active, require};
+pub use record::Registered;
+
+use crate::{
+    ambient::Ambient,
+    code::Codes,
+    mail::{MailError, Outbox},
+    passkey::PasskeyError,
+    secret::SealError,
+    storage::{Storage, StorageError},
+};
+use app::{
+    action::{
+        document::DocumentError,
+        history::{
+            checkpoint::{Checkpoint, CheckpointError, CheckpointSigner},
+            entry::EntryError,
+            merkle::Frontier,
+        },
+        rules::Denial,
+        verify::AssertionError,
+    },
+    domain::id::{OrganizationId, UserId},
+};
+use std::sync::Arc;
+
+/// Who asks for a change: a user with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Actor {
+    /// Their organization.
+    pub organization: OrganizationId,
+    /// Who.
+    pub user: UserId,
+}
+
+/// Why a change wasn't prepared or executed; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    /// The rules don't allow it.
+    #[error(transparent)]
+    Denied(#[from] Denial),
+    /// Whoever asked isn't an active user any more.
+    #[error("the actor isn't an active user")]
+    NotActive,
+    /// There is no such action of theirs that waits: executed, or gone.
+    #[error("no such action waits for its signature")]
+    Over,
+    /// Its five minutes are over.
+    #[error("the action's time is over")]
+    Expired,
+    /// The passkey isn't the actor's, or isn't known.
+    #[error("the passkey isn't one of the actor's")]
+    NotTheirPasskey,
+    /// What the browser sent isn't a signature.
+    #[error(transparent)]
+    Malformed(#[from] PasskeyError),
+    /// The signature doesn't hold.
+    #[error(transparent)]
+    Signature(#[from] AssertionError),
+    /// The passkey was used elsewhere at the same moment.
+    #[error("the passkey was used twice at the same moment")]
+    UsedTwice,
+    /// The document can't be written or read.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// The entry can't be written.
+    #[error(transparent)]
+    Entry(#[from] EntryError),
+    /// The checkpoint can't be signed.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The registration code can't be hashed.
+    #[error("the registration code can't be hashed: {0}")]
+    Code(argon2::password_hash::Error),
+    /// A change that invites came without a registration code: a fault of this program.
+    #[error("there is no registration code to invite with")]
+    NoCode,
+    /// The mail can't be queued.
+    #[error(transparent)]
+    Mail(#[from] MailError),
+    /// The database.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Where this server is, as signatures name it.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// As in `https://id.example.org`.
+    pub origin: String,
+    /// As in `id.example.org`.
+    pub rp_id: String,
+}
+
+/// What the road needs.
+pub struct Road {
+    ambient: Ambient,
+    storage: Storage,
+    outbox: Outbox,
+    codes: Arc<Codes>,
+    site: Site,
+    signer: CheckpointSigner,
+}
+
+/// Why the road can't be laid.
+#[derive(Debug, thiserror::Error)]
+pub enum RoadError {
+    /// The key of the checkpoints can't be derived.
+    #[error(transparent)]
+    Secret(#[from] SealError),
+    /// The server's name can't be one of a key.
+    #[error(transparent)]
+    Signer(#[from] CheckpointError),
+}
+
+impl Road {
+    /// Lays the road. Checkpoints are signed under the host and port of the origin.
+    ///
+    /// # Errors
+    /// When there can't be a key with this name.
+    pub fn new(ambient: Ambient, storage: Storage, outbox: Outbox, codes: Arc<Codes>, site: Site) -> Result<Self, RoadError> {
+        let name = site.origin.split_once("://").map_or(site.origin.as_str(), |(_, host)| host);
+        let signer = CheckpointSigner::new(name, &outbox.secret().checkpoint_seed()?)?;
+        Ok(Self { ambient, storage, outbox, codes, site, signer })
+    }
+
+    /// The checkpoint over what is in history, as a signed note.
+    ///
+    /// # Errors
+    /// Never in practice.
+    pub fn checkpoint(&self, organization: OrganizationId, head: &Frontier) -> Result<String, CheckpointError> {
+        self.signer.sign(&Checkpoint { organization, size: head.size(), root: head.root() })
+    }
+}

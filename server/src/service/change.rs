@@ -1,0 +1,106 @@
+//! The road of a change for whoever is signed in, and how its errors are said to people.
+
+use super::{RequestBackend, sign_in::signed_out};
+use crate::{
+    action::{ActionError, Actor, require},
+    passkey::Signature,
+    storage::Connection,
+};
+use app::{
+    action::{bytes::Bytes, change::Change, document::DocumentError, rules::Denial},
+    domain::{
+        id::ActionId,
+        operation::{Operation, Operations},
+    },
+    refusal::{Code, FieldError, Refusal},
+    rpc::change::{Prepared, Receipt},
+};
+use serde_json::{Value, json};
+
+pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<Prepared, Refusal> {
+    let actor = backend.actor().await?;
+    match &change {
+        Change::CreateUser { email, .. } => backend.services.limits.mail(email)?,
+        Change::ResendInvitation { user } => backend.services.limits.mail(&user.email)?,
+        _ => {}
+    }
+    let waiting = backend.services.road.prepare(actor, change).await.map_err(|error| refused(backend, error))?;
+    let credentials: Vec<Value> = waiting
+        .passkeys
+        .iter()
+        .map(|passkey| {
+            let transports: Value = serde_json::from_str(&passkey.transports).unwrap_or_default();
+            json!({ "type": "public-key", "id": passkey.credential_id, "transports": transports })
+        })
+        .collect();
+    Ok(Prepared { action: waiting.action.id, document: Bytes(waiting.action.document), credentials: Value::from(credentials).into() })
+}
+
+pub(super) async fn commit(backend: &RequestBackend, action: ActionId, response: Value) -> Result<Receipt, Refusal> {
+    let actor = backend.actor().await?;
+    let signature = Signature::read(response).map_err(|error| refused(backend, error.into()))?;
+    let executed = backend.services.road.commit(actor, action, &signature).await.map_err(|error| refused(backend, error))?;
+    Ok(Receipt {
+        index: executed.index,
+        executed_at: executed.executed_at,
+        checkpoint: executed.checkpoint,
+        created: executed.created,
+        invitation: executed.invitation,
+    })
+}
+
+impl RequestBackend {
+    /// Lets only those read on who may; what else they may do.
+    pub(super) async fn require(&self, db: &mut Connection, actor: Actor, operation: Operation) -> Result<Operations, Refusal> {
+        require(db, actor, operation).await.map_err(|error| refused(self, error))
+    }
+}
+
+/// What a person is told. What they can't do anything about is logged and gets a number.
+pub(super) fn refused(backend: &RequestBackend, error: ActionError) -> Refusal {
+    match error {
+        ActionError::Denied(denial) => denied(&denial),
+        ActionError::NotActive => signed_out(),
+        ActionError::Over => {
+            Refusal::new(Code::ActionOver, "This was signed already, or took too long. Look whether it was done; if not, ask for it again.")
+        }
+        ActionError::Expired => {
+            Refusal::new(Code::ActionOver, "More than five minutes went by, so nothing was changed. Ask for it again and sign.")
+        }
+        ActionError::NotTheirPasskey | ActionError::Malformed(_) | ActionError::Signature(_) => {
+            tracing::warn!(%error, "a signature was refused");
+            Refusal::new(
+                Code::PasskeyRefused,
+                "The signature couldn't be verified, so nothing was changed. Use a passkey of the account that you are signed in with.",
+            )
+        }
+        ActionError::UsedTwice => {
+            Refusal::new(Code::Conflict, "This passkey was used twice at the same moment. Nothing was changed. Try again.")
+        }
+        ActionError::Storage(crate::storage::StorageError::Conflict(_)) => {
+            Refusal::new(Code::Conflict, "Somebody else made a change that this one can't go with. Nothing was changed. Reload the page.")
+        }
+        ActionError::Storage(error) => backend.storage_failed(error),
+        ActionError::Document(DocumentError::TooLarge | DocumentError::Integer) => {
+            Refusal::new(Code::BadRequest, "This change is too large to be signed. Nothing was changed.")
+        }
+        error @ (ActionError::Document(_)
+        | ActionError::Entry(_)
+        | ActionError::Checkpoint(_)
+        | ActionError::Code(_)
+        | ActionError::NoCode
+        | ActionError::Mail(_)) => backend.hide(Code::Internal, &error),
+    }
+}
+
+fn denied(denial: &Denial) -> Refusal {
+    let code = match denial {
+        Denial::NotPermitted(_) => Code::NotPermitted,
+        Denial::NoSuchUser | Denial::NoSuchPermission => Code::NotFound,
+        _ => Code::Conflict,
+    };
+    match denial.field() {
+        Some(field) => Refusal::invalid(vec![FieldError { field: field.to_owned(), message: denial.to_string() }]),
+        None => Refusal::new(code, denial.to_string()),
+    }
+}

@@ -1,0 +1,141 @@
+//! Reading the organization's people.
+
+use super::RequestBackend;
+use crate::storage::{credentials, history, outbox, permissions, users};
+use app::{
+    action::{
+        change::{PermissionRef, UserRef},
+        history::entry::Entry,
+    },
+    domain::{
+        id::UserId,
+        operation::{Operation, Operations},
+        time::Timestamp,
+        user::UserStatus,
+    },
+    refusal::{Code, Refusal},
+    rpc::users::{ActivityRow, HeldPermission, MailState, PasskeyRow, UserDetails, UserList, UserRow},
+};
+
+/// Users on one page.
+const PAGE: usize = 50;
+/// Entries of recent activity.
+const ACTIVITY: i64 = 10;
+/// Permissions to choose from.
+const CHOICE: i64 = 200;
+/// What nobody types is cut: a pattern of thousands of characters would only cost time.
+const SEARCH_LENGTH: usize = 100;
+
+pub(super) async fn list(backend: &RequestBackend, search: &str, status: Option<UserStatus>, after: &str) -> Result<UserList, Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let actor = backend.actor().await?;
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let may = backend.require(&mut db, actor, Operation::UsersRead).await?;
+    let search: String = search.trim().chars().take(SEARCH_LENGTH).collect();
+    let filter = users::Filter { search: &search, status, after };
+    // One more than is shown tells whether there is a next page.
+    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
+    let mut found = users::list(&mut db, actor.organization, filter, limit).await.map_err(failed)?;
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let ids: Vec<UserId> = found.iter().map(|(user, _)| user.id).collect();
+    let names = if may.allows(Operation::AssignmentsRead) {
+        permissions::names_held_by(&mut db, actor.organization, &ids).await.map_err(failed)?
+    } else {
+        Vec::new()
+    };
+    let next = found.last().filter(|_| more).map(|(user, _)| user.email.key());
+    let users = found
+        .into_iter()
+        .map(|(user, until)| {
+            let held = names.iter().filter(|(id, _)| *id == user.id).map(|(_, name)| name.clone()).collect();
+            row(user, until, held)
+        })
+        .collect();
+    Ok(UserList { users, next, now: backend.services.ambient.now() })
+}
+
+pub(super) async fn details(backend: &RequestBackend, id: UserId) -> Result<UserDetails, Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let actor = backend.actor().await?;
+    let organization = actor.organization;
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let may = backend.require(&mut db, actor, Operation::UsersRead).await?;
+    let user = users::find(&mut db, organization, id)
+        .await
+        .map_err(failed)?
+        .ok_or_else(|| Refusal::new(Code::NotFound, "There is no such user in this organization."))?;
+    let invited = if user.status() == UserStatus::Invited { users::invited_until(&mut db, id).await.map_err(failed)? } else { None };
+    let mail = outbox::newest_delivery(&mut db, organization, id).await.map_err(failed)?.map(|(delivery, answer)| {
+        let state = match delivery {
+            outbox::Delivery::Queued => MailState::Queued,
+            outbox::Delivery::Sent => MailState::Sent,
+            outbox::Delivery::Refused => MailState::Refused,
+        };
+        (state, answer)
+    });
+    let held = permissions::held_by(&mut db, organization, id).await.map_err(failed)?;
+    let sees_permissions = may.allows(Operation::AssignmentsRead);
+    let names = held.iter().filter(|_| sees_permissions).map(|(_, permission, _)| permission.name.to_string()).collect();
+    let assignable = if may.allows(Operation::PermissionsAssign) && user.status() == UserStatus::Active {
+        let all = permissions::list(&mut db, organization, None, CHOICE).await.map_err(failed)?;
+        all.into_iter()
+            .filter(|permission| !permission.is_archived && !held.iter().any(|(_, held, _)| held.id == permission.id))
+            .filter(|permission| may.covers(&permission.operations) || (permission.is_managed && permission.operations != Operations::All))
+            .map(|permission| {
+                (PermissionRef { id: permission.id, name: permission.name, version: permission.version }, permission.operations)
+            })
+            .collect()
+    } else {
+        Vec::new()
+    };
+    let passkeys = credentials::list_passkeys(&mut db, organization, id).await.map_err(failed)?;
+    let activity = if may.allows(Operation::HistoryRead) {
+        let lines = history::about(&mut db, organization, id, ACTIVITY).await.map_err(failed)?;
+        Some(lines.iter().filter_map(|line| activity(line)).collect())
+    } else {
+        None
+    };
+    Ok(UserDetails {
+        created_at: user.created_at,
+        row: row(user, invited, names),
+        mail,
+        permissions: sees_permissions.then(|| {
+            let held = held.into_iter();
+            held.map(|(assignment, permission, operations)| HeldPermission { assignment, permission, operations }).collect()
+        }),
+        assignable,
+        passkeys: passkeys
+            .into_iter()
+            .map(|passkey| PasskeyRow {
+                name: passkey.name,
+                is_synced: passkey.backed_up,
+                created_at: passkey.created_at,
+                last_used_at: passkey.last_used_at,
+            })
+            .collect(),
+        activity,
+        now: backend.services.ambient.now(),
+    })
+}
+
+fn row(user: users::User, invited_until: Option<Timestamp>, permissions: Vec<String>) -> UserRow {
+    UserRow {
+        status: user.status(),
+        is_revoked: user.revoked_at.is_some(),
+        user: UserRef { id: user.id, email: user.email },
+        name: user.name,
+        kind: user.kind,
+        external_id: user.external_id,
+        invited_until,
+        permissions,
+        last_seen_at: user.last_seen_at,
+    }
+}
+
+/// An entry that can't be read is history's to show, not a user's page.
+fn activity(line: &str) -> Option<ActivityRow> {
+    let entry = Entry::parse(line).ok()?;
+    let summary = entry.summary().ok()?;
+    Some(ActivityRow { index: entry.index, who: summary.who.into(), sentence: summary.sentence, at: entry.executed_at })
+}

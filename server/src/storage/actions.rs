@@ -1,0 +1,83 @@
+//! Actions that were prepared: documents that wait for their signature.
+
+use super::{Connection, StorageError, time};
+use app::domain::{
+    id::{ActionId, OrganizationId, UserId},
+    time::Timestamp,
+};
+use data_encoding::BASE64URL_NOPAD;
+
+/// A prepared action.
+#[derive(Debug, Clone)]
+pub struct PreparedAction {
+    /// Id.
+    pub id: ActionId,
+    /// Whose history it would go into.
+    pub organization: OrganizationId,
+    /// Who asked for it.
+    pub user: UserId,
+    /// The document's bytes.
+    pub document: Vec<u8>,
+    /// Until when it can be executed.
+    pub expires_at: Timestamp,
+}
+
+/// Keeps a document until it is signed or runs out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert(db: &mut Connection, action: &PreparedAction) -> Result<(), StorageError> {
+    sqlx::query("INSERT INTO actions (id, organization_id, user_id, document, state, expires_at) VALUES ($1, $2, $3, $4, 'prepared', $5)")
+        .bind(action.id.to_string())
+        .bind(action.organization.to_string())
+        .bind(action.user.to_string())
+        .bind(BASE64URL_NOPAD.encode(&action.document))
+        .bind(action.expires_at.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The action with this id that this user asked for in this organization, if it waits for its signature.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_prepared(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+    id: ActionId,
+) -> Result<Option<PreparedAction>, StorageError> {
+    let row: Option<(String, i64)> = sqlx::query_as(
+        "SELECT document, expires_at FROM actions WHERE organization_id = $1 AND user_id = $2 AND id = $3 AND state = 'prepared'",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .bind(id.to_string())
+    .fetch_optional(db)
+    .await?;
+    row.map(|(document, expires_at)| {
+        let document =
+            BASE64URL_NOPAD.decode(document.as_bytes()).map_err(|_| StorageError::Inconsistent { table: "actions", column: "document" })?;
+        Ok(PreparedAction { id, organization, user, document, expires_at: time(expires_at) })
+    })
+    .transpose()
+}
+
+/// Marks an action as executed; whether it waited for that. Of two at the same time exactly one hears yes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mark_executed(db: &mut Connection, id: ActionId) -> Result<bool, StorageError> {
+    let done =
+        sqlx::query("UPDATE actions SET state = 'executed' WHERE id = $1 AND state = 'prepared'").bind(id.to_string()).execute(db).await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Removes actions that ran out before this time: those that were executed are in history.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
+    Ok(sqlx::query("DELETE FROM actions WHERE expires_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+}

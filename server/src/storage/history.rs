@@ -1,0 +1,185 @@
+//! History's lines, and the head of each organization's history.
+
+use super::{Connection, StorageError, parse};
+use app::{
+    action::history::merkle::Frontier,
+    domain::id::{ActionId, CredentialId, OrganizationId, UserId},
+};
+use std::collections::BTreeSet;
+
+/// An entry to write.
+#[derive(Debug, Clone, Copy)]
+pub struct NewEntry<'a> {
+    /// Whose history.
+    pub organization: OrganizationId,
+    /// Its line.
+    pub line: &'a str,
+    /// The action, if it is one.
+    pub action: Option<ActionId>,
+    /// The credential that signed, or the passkey that was registered.
+    pub credential: CredentialId,
+    /// Who did it.
+    pub actor: UserId,
+    /// Whom it is about.
+    pub subject: Option<UserId>,
+}
+
+/// Takes the head of an organization's history: whoever else wants it waits until this transaction is over, in this
+/// organization only. The frontier is that of the entries so far; nothing, when there is no such organization.
+///
+/// On PostgreSQL this locks the organization's row, on SQLite it makes sure of the write lock, in one statement that both
+/// understand.
+///
+/// # Errors
+/// [`StorageError::Unavailable`] when the head isn't free in time.
+pub async fn claim_head(db: &mut Connection, organization: OrganizationId) -> Result<Option<Frontier>, StorageError> {
+    let row: Option<(i64, String)> = sqlx::query_as(
+        "UPDATE organizations SET history_size = history_size + 1 WHERE id = $1 RETURNING history_size - 1, history_frontier",
+    )
+    .bind(organization.to_string())
+    .fetch_optional(db)
+    .await?;
+    row.map(|(size, text)| frontier(size, &text)).transpose()
+}
+
+/// The head as it is, for reading.
+///
+/// # Errors
+/// When the database fails.
+pub async fn head(db: &mut Connection, organization: OrganizationId) -> Result<Option<Frontier>, StorageError> {
+    let row: Option<(i64, String)> = sqlx::query_as("SELECT history_size, history_frontier FROM organizations WHERE id = $1")
+        .bind(organization.to_string())
+        .fetch_optional(db)
+        .await?;
+    row.map(|(size, text)| frontier(size, &text)).transpose()
+}
+
+fn frontier(size: i64, text: &str) -> Result<Frontier, StorageError> {
+    u64::try_from(size)
+        .ok()
+        .and_then(|size| Frontier::from_text(size, text))
+        .ok_or(StorageError::Inconsistent { table: "organizations", column: "history_frontier" })
+}
+
+/// Appends an entry to the frontier that [`claim_head`] gave, and leaves the new one for the next.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when the action was executed before.
+pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>) -> Result<Frontier, StorageError> {
+    let index = place(head.size())?;
+    head.append(entry.line.as_bytes());
+    sqlx::query(
+        "INSERT INTO history (organization_id, entry_index, line, action_id, credential_id, actor_id, subject_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(entry.organization.to_string())
+    .bind(index)
+    .bind(entry.line)
+    .bind(entry.action.map(|id| id.to_string()))
+    .bind(entry.credential.to_string())
+    .bind(entry.actor.to_string())
+    .bind(entry.subject.map(|id| id.to_string()))
+    .execute(&mut *db)
+    .await?;
+    sqlx::query("UPDATE organizations SET history_frontier = $2 WHERE id = $1")
+        .bind(entry.organization.to_string())
+        .bind(head.to_text())
+        .execute(db)
+        .await?;
+    Ok(head)
+}
+
+/// The lines before this entry, newest first, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn before(db: &mut Connection, organization: OrganizationId, index: u64, limit: i64) -> Result<Vec<String>, StorageError> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT line FROM history WHERE organization_id = $1 AND entry_index < $2 ORDER BY entry_index DESC LIMIT $3")
+            .bind(organization.to_string())
+            .bind(i64::try_from(index).unwrap_or(i64::MAX))
+            .bind(limit)
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|(line,)| line).collect())
+}
+
+/// The lines from this entry on, oldest first, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn from(db: &mut Connection, organization: OrganizationId, index: u64, limit: i64) -> Result<Vec<String>, StorageError> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("SELECT line FROM history WHERE organization_id = $1 AND entry_index >= $2 ORDER BY entry_index LIMIT $3")
+            .bind(organization.to_string())
+            .bind(i64::try_from(index).unwrap_or(i64::MAX))
+            .bind(limit)
+            .fetch_all(db)
+            .await?;
+    Ok(rows.into_iter().map(|(line,)| line).collect())
+}
+
+/// The newest lines of what a user did, or of what was done about them, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn about(db: &mut Connection, organization: OrganizationId, user: UserId, limit: i64) -> Result<Vec<String>, StorageError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT line, entry_index FROM (
+             SELECT * FROM (SELECT line, entry_index FROM history WHERE organization_id = $1 AND actor_id = $2 ORDER BY entry_index DESC LIMIT $3) a
+             UNION
+             SELECT * FROM (SELECT line, entry_index FROM history WHERE organization_id = $1 AND subject_id = $2 ORDER BY entry_index DESC LIMIT $3) s
+         ) theirs ORDER BY entry_index DESC LIMIT $3",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(line, _)| line).collect())
+}
+
+/// The line of the entry that registered a credential.
+///
+/// # Errors
+/// When the database fails.
+pub async fn registration_of(
+    db: &mut Connection,
+    organization: OrganizationId,
+    credential: CredentialId,
+) -> Result<Option<String>, StorageError> {
+    let row: Option<(String,)> =
+        sqlx::query_as("SELECT line FROM history WHERE organization_id = $1 AND credential_id = $2 AND action_id IS NULL")
+            .bind(organization.to_string())
+            .bind(credential.to_string())
+            .fetch_optional(db)
+            .await?;
+    Ok(row.map(|(line,)| line))
+}
+
+/// What people call these credentials; those that were removed are missing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn credential_names(
+    db: &mut Connection,
+    organization: OrganizationId,
+    credentials: &BTreeSet<CredentialId>,
+) -> Result<Vec<(CredentialId, String)>, StorageError> {
+    let mut names = Vec::new();
+    for credential in credentials {
+        let row: Option<(String, String)> = sqlx::query_as("SELECT id, name FROM credentials WHERE organization_id = $1 AND id = $2")
+            .bind(organization.to_string())
+            .bind(credential.to_string())
+            .fetch_optional(&mut *db)
+            .await?;
+        if let Some((id, name)) = row {
+            names.push((parse(&id, "credentials", "id")?, name));
+        }
+    }
+    Ok(names)
+}
+
+fn place(size: u64) -> Result<i64, StorageError> {
+    i64::try_from(size).map_err(|_| StorageError::Inconsistent { table: "organizations", column: "history_size" })
+}

@@ -1,0 +1,409 @@
+//! Permissions, and assignments of them to users.
+
+use super::{Connection, StorageError, parse, without_nul};
+use app::{
+    action::{
+        change::{PermissionRef, UserRef},
+        rules::PermissionFacts,
+    },
+    domain::{
+        id::{AssignmentId, OrganizationId, PermissionId, UserId},
+        operation::Operations,
+        text::{EmailAddress, PermissionName},
+        time::Timestamp,
+    },
+};
+
+/// What the organization brings along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Managed {
+    /// Every operation, also those that later versions bring.
+    FullAdmin,
+    /// Reading wallets and making transactions.
+    EndUser,
+}
+
+impl Managed {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::FullAdmin => "full_admin",
+            Self::EndUser => "end_user",
+        }
+    }
+}
+
+/// A permission to write.
+#[derive(Debug, Clone, Copy)]
+pub struct NewPermission<'a> {
+    /// Id.
+    pub id: PermissionId,
+    /// Whose.
+    pub organization: OrganizationId,
+    /// Name.
+    pub name: &'a PermissionName,
+    /// What it allows.
+    pub operations: &'a Operations,
+    /// Whether it comes with the organization.
+    pub managed: Option<Managed>,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+/// An assignment to write.
+#[derive(Debug, Clone, Copy)]
+pub struct NewAssignment {
+    /// Id.
+    pub id: AssignmentId,
+    /// Whose.
+    pub organization: OrganizationId,
+    /// Which permission.
+    pub permission: PermissionId,
+    /// To whom.
+    pub user: UserId,
+    /// When.
+    pub created_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    name: String,
+    operations: String,
+    managed: Option<String>,
+    version: i64,
+    archived_at: Option<i64>,
+    holders: i64,
+}
+
+impl TryFrom<Row> for PermissionFacts {
+    type Error = StorageError;
+
+    fn try_from(row: Row) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: parse(&row.id, "permissions", "id")?,
+            name: parse_name(&row.name)?,
+            operations: parse_operations(&row.operations)?,
+            version: parse_version(row.version)?,
+            is_managed: row.managed.is_some(),
+            is_archived: row.archived_at.is_some(),
+            holders: u64::try_from(row.holders).unwrap_or_default(),
+        })
+    }
+}
+
+fn parse_name(text: &str) -> Result<PermissionName, StorageError> {
+    PermissionName::parse(text).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "name" })
+}
+
+fn parse_operations(json: &str) -> Result<Operations, StorageError> {
+    serde_json::from_str(json).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "operations" })
+}
+
+fn parse_version(number: i64) -> Result<u64, StorageError> {
+    u64::try_from(number).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "version" })
+}
+
+fn write_operations(operations: &Operations) -> Result<String, StorageError> {
+    serde_json::to_string(operations).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "operations" })
+}
+
+/// Writes a permission in its first version.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when the organization has one whose name looks the same.
+pub async fn insert(db: &mut Connection, new: NewPermission<'_>) -> Result<(), StorageError> {
+    sqlx::query(
+        "INSERT INTO permissions (id, organization_id, name, name_key, operations, managed, version, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, 1, $7)",
+    )
+    .bind(new.id.to_string())
+    .bind(new.organization.to_string())
+    .bind(new.name.as_str())
+    .bind(new.name.look())
+    .bind(write_operations(new.operations)?)
+    .bind(new.managed.map(Managed::name))
+    .bind(new.created_at.as_millis())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Changes what a permission says, and counts its version up.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when another one's name looks the same.
+pub async fn update(
+    db: &mut Connection,
+    organization: OrganizationId,
+    id: PermissionId,
+    name: &PermissionName,
+    operations: &Operations,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "UPDATE permissions SET name = $3, name_key = $4, operations = $5, version = version + 1 WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(organization.to_string())
+    .bind(id.to_string())
+    .bind(name.as_str())
+    .bind(name.look())
+    .bind(write_operations(operations)?)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Puts a permission away, and counts its version up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn archive(db: &mut Connection, organization: OrganizationId, id: PermissionId, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE permissions SET archived_at = $3, version = version + 1 WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The permission with this id in this organization. Its holders are counted up to a thousand.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &mut Connection, organization: OrganizationId, id: PermissionId) -> Result<Option<PermissionFacts>, StorageError> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT p.id, p.name, p.operations, p.managed, p.version, p.archived_at,
+             (SELECT COUNT(*) FROM (SELECT 1 FROM assignments a WHERE a.permission_id = p.id LIMIT 1000) counted) AS holders
+         FROM permissions p WHERE p.organization_id = $1 AND p.id = $2",
+    )
+    .bind(organization.to_string())
+    .bind(id.to_string())
+    .fetch_optional(db)
+    .await?;
+    row.map(PermissionFacts::try_from).transpose()
+}
+
+/// The name of a permission that looks like this one, other than `except`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_look(
+    db: &mut Connection,
+    organization: OrganizationId,
+    name: &PermissionName,
+    except: Option<PermissionId>,
+) -> Result<Option<String>, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT name FROM permissions WHERE organization_id = $1 AND name_key = $2 AND id <> $3")
+        .bind(organization.to_string())
+        .bind(name.look())
+        .bind(except.map(|id| id.to_string()).unwrap_or_default())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|(name,)| name))
+}
+
+/// Permissions in the order in which people read them (managed ones first, archived ones last), behind the one with the id
+/// `after`, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &mut Connection,
+    organization: OrganizationId,
+    after: Option<PermissionId>,
+    limit: i64,
+) -> Result<Vec<PermissionFacts>, StorageError> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "WITH ranked AS (
+             SELECT id, name, LOWER(name) AS word, operations, managed, version, archived_at,
+                 CASE WHEN managed IS NOT NULL THEN 0 WHEN archived_at IS NULL THEN 1 ELSE 2 END AS place
+             FROM permissions WHERE organization_id = $1
+         )
+         SELECT r.id, r.name, r.operations, r.managed, r.version, r.archived_at,
+             (SELECT COUNT(*) FROM (SELECT 1 FROM assignments a WHERE a.permission_id = r.id LIMIT 1000) counted) AS holders
+         FROM ranked r LEFT JOIN ranked l ON l.id = $2
+         WHERE l.id IS NULL OR r.place > l.place
+             OR (r.place = l.place AND (r.word > l.word OR (r.word = l.word AND r.id > l.id)))
+         ORDER BY r.place, r.word, r.id LIMIT $3",
+    )
+    .bind(organization.to_string())
+    .bind(after.map(|id| id.to_string()).unwrap_or_default())
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(PermissionFacts::try_from).collect()
+}
+
+/// Gives a user a permission.
+///
+/// # Errors
+/// [`StorageError::Conflict`] when they have it.
+pub async fn assign(db: &mut Connection, new: NewAssignment) -> Result<(), StorageError> {
+    sqlx::query("INSERT INTO assignments (id, organization_id, permission_id, user_id, created_at) VALUES ($1, $2, $3, $4, $5)")
+        .bind(new.id.to_string())
+        .bind(new.organization.to_string())
+        .bind(new.permission.to_string())
+        .bind(new.user.to_string())
+        .bind(new.created_at.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Takes an assignment away.
+///
+/// # Errors
+/// When the database fails.
+pub async fn revoke(db: &mut Connection, organization: OrganizationId, id: AssignmentId) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM assignments WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// The assignment of this permission to this user, if there is one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_assignment(
+    db: &mut Connection,
+    organization: OrganizationId,
+    permission: PermissionId,
+    user: UserId,
+) -> Result<Option<AssignmentId>, StorageError> {
+    let row: Option<(String,)> =
+        sqlx::query_as("SELECT id FROM assignments WHERE organization_id = $1 AND permission_id = $2 AND user_id = $3")
+            .bind(organization.to_string())
+            .bind(permission.to_string())
+            .bind(user.to_string())
+            .fetch_optional(db)
+            .await?;
+    row.map(|(id,)| parse(&id, "assignments", "id")).transpose()
+}
+
+/// What a user has, with what it allows, by name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn held_by(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Vec<(AssignmentId, PermissionRef, Operations)>, StorageError> {
+    let rows: Vec<(String, String, String, i64, String)> = sqlx::query_as(
+        "SELECT a.id, p.id, p.name, p.version, p.operations FROM assignments a JOIN permissions p ON p.id = a.permission_id
+         WHERE a.organization_id = $1 AND a.user_id = $2 AND p.archived_at IS NULL ORDER BY LOWER(p.name), p.id",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|(assignment, id, name, version, operations)| {
+            let permission =
+                PermissionRef { id: parse(&id, "permissions", "id")?, name: parse_name(&name)?, version: parse_version(version)? };
+            Ok((parse(&assignment, "assignments", "id")?, permission, parse_operations(&operations)?))
+        })
+        .collect()
+}
+
+/// What a user may do, as far as their permissions go: whether they are active is for the caller to know.
+///
+/// # Errors
+/// When the database fails.
+pub async fn operations_of(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Operations, StorageError> {
+    let mut all = Operations::NONE;
+    for (_, _, operations) in held_by(db, organization, user).await? {
+        all.extend(operations);
+    }
+    Ok(all)
+}
+
+/// The names of the permissions that these users have.
+///
+/// # Errors
+/// When the database fails.
+pub async fn names_held_by(
+    db: &mut Connection,
+    organization: OrganizationId,
+    users: &[UserId],
+) -> Result<Vec<(UserId, String)>, StorageError> {
+    if users.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places = (2..users.len() + 2).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
+    let query = format!(
+        "SELECT a.user_id, p.name FROM assignments a JOIN permissions p ON p.id = a.permission_id
+         WHERE a.organization_id = $1 AND a.user_id IN ({places}) AND p.archived_at IS NULL ORDER BY LOWER(p.name), p.id"
+    );
+    // Only places for values are written into it.
+    let mut query = sqlx::query_as::<_, (String, String)>(sqlx::AssertSqlSafe(query)).bind(organization.to_string());
+    for user in users {
+        query = query.bind(user.to_string());
+    }
+    query.fetch_all(db).await?.into_iter().map(|(user, name)| Ok((parse(&user, "assignments", "user_id")?, name))).collect()
+}
+
+/// Who has a permission, in the order of their addresses, behind the address `after`, at most `limit`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holders(
+    db: &mut Connection,
+    organization: OrganizationId,
+    permission: PermissionId,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<(AssignmentId, UserRef)>, StorageError> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
+        "SELECT a.id, u.id, u.email FROM assignments a JOIN users u ON u.id = a.user_id
+         WHERE a.organization_id = $1 AND a.permission_id = $2 AND u.email_key > $3 ORDER BY u.email_key LIMIT $4",
+    )
+    .bind(organization.to_string())
+    .bind(permission.to_string())
+    .bind(without_nul(after))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|(assignment, id, email)| {
+            let email = EmailAddress::parse(&email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?;
+            Ok((parse(&assignment, "assignments", "id")?, UserRef { id: parse(&id, "users", "id")?, email }))
+        })
+        .collect()
+}
+
+/// Whether a user has every operation.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_full_admin(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<bool, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as(
+        "SELECT a.id FROM assignments a JOIN permissions p ON p.id = a.permission_id
+         WHERE a.organization_id = $1 AND a.user_id = $2 AND p.managed = 'full_admin'",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_optional(db)
+    .await?;
+    Ok(row.is_some())
+}
+
+/// Whether anyone else than this user is active and has every operation.
+///
+/// # Errors
+/// When the database fails.
+pub async fn another_full_admin(db: &mut Connection, organization: OrganizationId, than: UserId) -> Result<bool, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as(
+        "SELECT u.id FROM permissions p JOIN assignments a ON a.permission_id = p.id JOIN users u ON u.id = a.user_id
+         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.id <> $2
+           AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL LIMIT 1",
+    )
+    .bind(organization.to_string())
+    .bind(than.to_string())
+    .fetch_optional(db)
+    .await?;
+    Ok(row.is_some())
+}

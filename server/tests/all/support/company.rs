@@ -1,0 +1,99 @@
+//! An organization with one of everything, so that every change can be tried on it.
+
+use super::{
+    app::TestApp,
+    person::Person,
+    signing::{assign, create_permission, terms, update},
+};
+use app::{
+    action::change::{Change, UserRef},
+    domain::{
+        id::{ActionId, AssignmentId},
+        operation::Operation,
+        text::{EmailAddress, ExternalId},
+        user::UserKind,
+    },
+    rpc::permissions::PermissionRow,
+};
+
+/// Everyone and everything in it, by what can be done about them.
+pub struct Company {
+    pub admin: Person,
+    /// Active, and has `held`.
+    pub active: UserRef,
+    pub invited: UserRef,
+    pub deactivated: UserRef,
+    /// A permission that nobody has.
+    pub free: PermissionRow,
+    /// A permission that `active` has.
+    pub held: PermissionRow,
+    /// By which they have it.
+    pub assignment: AssignmentId,
+    /// An action that the admin prepared and didn't sign.
+    pub action: ActionId,
+    /// What its mail addresses end with.
+    domain: String,
+}
+
+impl Company {
+    /// People at this domain; the permissions' names are those of every company.
+    pub async fn open(app: &TestApp, domain: &str) -> Self {
+        let mut admin = app.admin(&format!("ada@{domain}")).await;
+        let held = admin.define("Readers", &[Operation::UsersRead]).await;
+        let free = admin.define("Auditors", &[Operation::HistoryRead]).await;
+        let (_, active) = app.colleague(&mut admin, &format!("bob@{domain}"), &[&held]).await;
+        let invited = admin.invite(&format!("carl@{domain}")).await;
+        let deactivated = admin.invite(&format!("dora@{domain}")).await;
+        admin.sign(&Change::DeactivateUser { user: deactivated.clone() }).await;
+        let assignment = admin.user_details(&active).await.permissions.expect("the admin may see them")[0].assignment;
+        let action = admin.prepared(&create_permission("Prepared only", &[Operation::UsersRead])).await.action;
+        Self { admin, active, invited, deactivated, free, held, assignment, action, domain: domain.to_owned() }
+    }
+
+    /// One change of each kind. The admin may make each of them now.
+    pub fn every_change(&self) -> Vec<Change> {
+        let (active, invited, deactivated) = (self.active.clone(), self.invited.clone(), self.deactivated.clone());
+        let changes = vec![
+            Change::CreateUser {
+                email: EmailAddress::parse(&format!("new@{}", self.domain)).unwrap(),
+                kind: UserKind::Employee,
+                external_id: Some(ExternalId::parse("4711").unwrap()),
+            },
+            Change::ResendInvitation { user: invited.clone() },
+            Change::ShareInvitation { user: invited.clone() },
+            Change::RevokeInvitation { user: invited },
+            Change::DeactivateUser { user: active.clone() },
+            Change::ActivateUser { user: deactivated },
+            Change::DeleteUser { user: active.clone() },
+            create_permission("Inviters", &[Operation::UsersRead, Operation::UsersCreate]),
+            update(&self.held, terms("Readers and auditors", &[Operation::UsersRead, Operation::HistoryRead])),
+            Change::ArchivePermission { permission: self.free.permission.clone() },
+            assign(&self.free, &active),
+            Change::RevokeAssignment { id: self.assignment, permission: self.held.permission.clone(), user: active },
+        ];
+        let mut kinds: Vec<usize> = changes.iter().map(place).collect();
+        kinds.dedup();
+        assert_eq!(kinds, (0..KINDS).collect::<Vec<_>>(), "one of each kind, in order");
+        changes
+    }
+}
+
+const KINDS: usize = 12;
+
+/// A new kind of change has to be named here, and then one of it above.
+const fn place(change: &Change) -> usize {
+    match change {
+        Change::CreateUser { .. } => 0,
+        Change::ResendInvitation { .. } => 1,
+        Change::ShareInvitation { .. } => 2,
+        Change::RevokeInvitation { .. } => 3,
+        Change::DeactivateUser { .. } => 4,
+        Change::ActivateUser { .. } => 5,
+        Change::DeleteUser { .. } => 6,
+        Change::CreatePermission { .. } => 7,
+        Change::UpdatePermission { .. } => 8,
+        Change::ArchivePermission { .. } => 9,
+        Change::AssignPermission { .. } => 10,
+        Change::RevokeAssignment { .. } => 11,
+    }
+}

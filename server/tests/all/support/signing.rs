@@ -1,0 +1,253 @@
+//! The road of a change, as people in stories go it: prepare, sign with their device, commit. And the state of an
+//! organization in the database, as a replay of its history must give it.
+
+use super::{
+    answer::{Answer, DONE, Verdict},
+    app::TestApp,
+    device::{Device, RecoveryKit, base64url},
+    person::{Person, code_in},
+};
+use app::{
+    action::{
+        change::{Change, PermissionRef, PermissionTerms, UserRef},
+        document,
+        history::{replay::Replay, state},
+    },
+    domain::{
+        id::OrganizationId,
+        operation::{Operation, Operations},
+        text::{EmailAddress, OrganizationName, PermissionName},
+        user::UserKind,
+    },
+    rpc::{
+        change::{Prepared, Receipt},
+        permissions::{PermissionList, PermissionRow},
+        users::{UserDetails, UserList},
+    },
+};
+use serde_json::{Value, json};
+use server::storage::{Connection, permissions, users};
+use sqlx::AssertSqlSafe;
+use std::collections::BTreeMap;
+
+impl Person {
+    /// Asks for the document of a change.
+    pub async fn prepare(&self, change: &Change) -> Answer {
+        self.browser.call_json("prepare_change", &json!({ "change": change })).await
+    }
+
+    pub async fn prepared(&self, change: &Change) -> Prepared {
+        self.prepare(change).await.done()
+    }
+
+    /// Signs with their own device what they were handed: the challenge is computed here.
+    pub fn signature(&mut self, prepared: &Prepared) -> Value {
+        self.device.get(&options(prepared))
+    }
+
+    /// Hands in a signature.
+    pub async fn commit(&self, prepared: &Prepared, response: &Value) -> Answer {
+        self.browser.call_json("commit_change", &json!({ "action": prepared.action, "response": response })).await
+    }
+
+    /// The whole road.
+    pub async fn try_to_sign(&mut self, change: &Change) -> Answer {
+        let answer = self.prepare(change).await;
+        if answer.verdict() != DONE {
+            return answer;
+        }
+        let prepared: Prepared = answer.done();
+        let response = self.signature(&prepared);
+        self.commit(&prepared, &response).await
+    }
+
+    /// The whole road, to its end.
+    pub async fn sign(&mut self, change: &Change) -> Receipt {
+        self.try_to_sign(change).await.done()
+    }
+
+    pub async fn verdict_on(&mut self, change: &Change) -> Verdict {
+        self.try_to_sign(change).await.verdict()
+    }
+
+    /// Creates a user, who is invited by mail.
+    pub async fn invite(&mut self, email: &str) -> UserRef {
+        let receipt = self.sign(&create_user(email)).await;
+        UserRef { id: receipt.created.expect("a user was created").parse().unwrap(), email: EmailAddress::parse(email).unwrap() }
+    }
+
+    /// As documents name them.
+    pub async fn as_user(&self) -> UserRef {
+        let viewer = self.viewer().await;
+        UserRef { id: viewer.user, email: viewer.email }
+    }
+
+    pub async fn user_details(&self, user: &UserRef) -> UserDetails {
+        self.browser.call("user", &[("id", &user.id.to_string())]).await.done()
+    }
+
+    pub async fn users(&self) -> UserList {
+        self.browser.call("users", &[("search", ""), ("status", ""), ("after", "")]).await.done()
+    }
+
+    /// The organization's permission of this name.
+    pub async fn permission(&self, name: &str) -> PermissionRow {
+        let mut after = String::new();
+        loop {
+            let list: PermissionList = self.browser.call("permissions", &[("after", &after)]).await.done();
+            if let Some(row) = list.permissions.into_iter().find(|row| row.permission.name.as_str() == name) {
+                return row;
+            }
+            after = list.next.unwrap_or_else(|| panic!("no permission {name}"));
+        }
+    }
+
+    /// Defines a permission.
+    pub async fn define(&mut self, name: &str, operations: &[Operation]) -> PermissionRow {
+        self.sign(&create_permission(name, operations)).await;
+        self.permission(name).await
+    }
+
+    /// Gives someone a permission.
+    pub async fn give(&mut self, permission: &PermissionRow, user: &UserRef) -> Receipt {
+        self.sign(&assign(permission, user)).await
+    }
+
+    /// What takes a permission away from someone who has it.
+    pub async fn revocation(&self, name: &str, user: &UserRef) -> Change {
+        let held = self.user_details(user).await.permissions.expect("the viewer may see assignments");
+        let held = held.into_iter().find(|held| held.permission.name.as_str() == name).unwrap_or_else(|| panic!("{user:?} has no {name}"));
+        Change::RevokeAssignment { id: held.assignment, permission: held.permission, user: user.clone() }
+    }
+}
+
+impl TestApp {
+    /// Someone who follows an invitation's newest mail until they are signed in.
+    pub async fn accept(&self, email: &str, organization: OrganizationId) -> Person {
+        let mut person = self.invited(email, organization).await;
+        assert_eq!(person.activate().await.verdict(), DONE);
+        assert_eq!(person.make_passkey().await, DONE);
+        assert_eq!(person.finish().await.verdict(), DONE);
+        person
+    }
+
+    /// Someone with an invitation in their mailbox.
+    pub async fn invited(&self, email: &str, organization: OrganizationId) -> Person {
+        let mails = self.mails_to(email).await;
+        let mail = mails.iter().find(|mail| mail.text.contains(&organization.to_string())).expect("a mail names the organization");
+        Person {
+            browser: self.browser(),
+            email: email.to_owned(),
+            organization,
+            code: code_in(&mail.text),
+            device: Device::security_key(&self.origin()),
+            kit: RecoveryKit::new(),
+        }
+    }
+
+    /// Someone of this admin's organization, active and with these permissions.
+    pub async fn colleague(&self, admin: &mut Person, email: &str, permissions: &[&PermissionRow]) -> (Person, UserRef) {
+        let user = admin.invite(email).await;
+        let person = self.accept(email, admin.organization).await;
+        for permission in permissions {
+            admin.give(permission, &user).await;
+        }
+        (person, user)
+    }
+
+    /// The lines of an organization's history and the checkpoint over them, as an export has them.
+    pub async fn export(&self, organization: OrganizationId) -> (Vec<String>, String) {
+        let mut export = self.services.road.export(organization).await.unwrap().expect("there is such an organization");
+        let mut lines: Vec<String> = Vec::new();
+        while let Some(chunk) = export.next().await.unwrap() {
+            lines.extend(chunk.lines().map(str::to_owned));
+        }
+        let last: Value = serde_json::from_str(&lines.pop().expect("the checkpoint")).unwrap();
+        (lines, last["checkpoint"].as_str().unwrap().to_owned())
+    }
+
+    /// Verifies an organization's history, and that its replay gives the state that the database holds.
+    pub async fn verify(&self, organization: OrganizationId) {
+        let (lines, checkpoint) = self.export(organization).await;
+        let mut replay = Replay::default();
+        for (index, line) in lines.iter().enumerate() {
+            let signatures = replay.entry(line).unwrap_or_else(|error| panic!("entry {index}: {error}: {line}"));
+            assert!(signatures.iter().all(|signature| signature.verify().is_ok()), "entry {index}: {line}");
+        }
+        replay.finish(&checkpoint).unwrap();
+        assert_eq!(replay.state(), Some(&self.state(organization).await));
+    }
+
+    /// An organization as the database holds it.
+    pub async fn state(&self, organization: OrganizationId) -> state::State {
+        let db: &mut Connection = &mut *self.connection().await;
+        let name: String = sqlx::query_scalar("SELECT name FROM organizations WHERE id = $1")
+            .bind(organization.to_string())
+            .fetch_one(&mut *db)
+            .await
+            .unwrap();
+        let everyone = users::Filter { search: "", status: None, after: "" };
+        let mut all = BTreeMap::new();
+        for (user, _) in users::list(db, organization, everyone, i64::MAX).await.unwrap() {
+            let held = permissions::held_by(db, organization, user.id).await.unwrap();
+            let state = state::User {
+                status: user.status(),
+                is_registered: user.registered_at.is_some(),
+                is_revoked: user.revoked_at.is_some(),
+                email: user.email,
+                kind: user.kind,
+                external_id: user.external_id.map(|id| app::domain::text::ExternalId::parse(&id).unwrap()),
+                assignments: held.into_iter().map(|(assignment, permission, _)| (permission.id, assignment)).collect(),
+            };
+            all.insert(user.id, state);
+        }
+        let permissions = permissions::list(db, organization, None, i64::MAX).await.unwrap().into_iter().map(|facts| {
+            let permission = state::Permission {
+                name: facts.name,
+                operations: facts.operations,
+                version: facts.version,
+                is_managed: facts.is_managed,
+                is_archived: facts.is_archived,
+            };
+            (facts.id, permission)
+        });
+        let permissions = permissions.collect();
+        let query = format!("SELECT id, user_id FROM credentials WHERE organization_id = '{organization}'");
+        let credentials: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(query)).fetch_all(db).await.unwrap();
+        state::State {
+            organization,
+            name: OrganizationName::parse(&name).unwrap(),
+            users: all,
+            permissions,
+            credentials: credentials.into_iter().map(|(id, user)| (id.parse().unwrap(), user.parse().unwrap())).collect(),
+        }
+    }
+}
+
+/// What a browser asks an authenticator to sign a document with.
+pub fn options(prepared: &Prepared) -> Value {
+    json!({ "challenge": base64url(&document::challenge(&prepared.document.0)), "rpId": "localhost" })
+}
+
+pub fn create_user(email: &str) -> Change {
+    Change::CreateUser { email: EmailAddress::parse(email).unwrap(), kind: UserKind::Employee, external_id: None }
+}
+
+pub fn create_permission(name: &str, operations: &[Operation]) -> Change {
+    Change::CreatePermission { terms: terms(name, operations) }
+}
+
+pub fn terms(name: &str, operations: &[Operation]) -> PermissionTerms {
+    PermissionTerms { name: PermissionName::parse(name).unwrap(), operations: operations.iter().copied().collect() }
+}
+
+pub fn assign(permission: &PermissionRow, user: &UserRef) -> Change {
+    Change::AssignPermission { permission: permission.permission.clone(), operations: permission.operations.clone(), user: user.clone() }
+}
+
+/// What makes this permission say something else.
+pub fn update(permission: &PermissionRow, after: PermissionTerms) -> Change {
+    let PermissionRef { id, name, version } = permission.permission.clone();
+    let Operations::These(operations) = permission.operations.clone() else { panic!("{name} has every operation") };
+    Change::UpdatePermission { id, version, before: PermissionTerms { name, operations }, after }
+}
