@@ -29,7 +29,7 @@ use page::{
     get_started::{account::Account, activate::Activate, mail::Mail, passkey::Passkey, recovery_kit::RecoveryKit},
     login::Login,
     not_found::NotFound,
-    org::Home,
+    org::{EditPermission, History, HistoryEntry, Home, NewPermission, NewUser, Permission, Permissions, User, Users},
     welcome::Welcome,
 };
 
@@ -79,6 +79,15 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/get-started/passkey") view=Passkey ssr=SsrMode::Async />
                 <Route path=path!("/get-started/recovery-kit") view=RecoveryKit ssr=SsrMode::Async />
                 <Route path=path!("/org") view=Home ssr=SsrMode::Async />
+                <Route path=path!("/org/users") view=Users ssr=SsrMode::Async />
+                <Route path=path!("/org/users/new") view=NewUser ssr=SsrMode::Async />
+                <Route path=path!("/org/users/:id") view=User ssr=SsrMode::Async />
+                <Route path=path!("/org/permissions") view=Permissions ssr=SsrMode::Async />
+                <Route path=path!("/org/permissions/new") view=NewPermission ssr=SsrMode::Async />
+                <Route path=path!("/org/permissions/:id") view=Permission ssr=SsrMode::Async />
+                <Route path=path!("/org/permissions/:id/edit") view=EditPermission ssr=SsrMode::Async />
+                <Route path=path!("/org/history") view=History ssr=SsrMode::Async />
+                <Route path=path!("/org/history/:index") view=HistoryEntry ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail") view=DevMail ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

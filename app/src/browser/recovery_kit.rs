@@ -3,6 +3,7 @@
 //! Kit code → HKDF-SHA-256 (random salt, info `countersign/recovery/v1`) → Ed25519 seed → key pair, all by WebCrypto. What
 //! leaves the browser is the public key, the salt, and a signature over the registration's challenge.
 
+use super::webcrypto::{crypto, run, subtle, uses};
 use crate::{
     action::{
         recovery_code::{RECOVERY_HKDF_INFO, RecoveryCode},
@@ -12,10 +13,9 @@ use crate::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use gloo::storage::{SessionStorage, Storage};
-use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{Crypto, CryptoKey, SubtleCrypto};
+use web_sys::{CryptoKey, SubtleCrypto};
 
 /// Where the tab keeps the code while it isn't registered yet: a printed kit must stay good when the page is reloaded.
 const KEPT: &str = "countersign.recovery-kit";
@@ -63,7 +63,7 @@ pub async fn prove(code: &RecoveryCode, challenge: &str) -> Result<RecoveryKeyPr
 }
 
 async fn derive_and_sign(code: &RecoveryCode, challenge: &[u8], salt: &[u8]) -> Result<RecoveryKeyProof, JsValue> {
-    let subtle = crypto().ok_or("no WebCrypto")?.subtle();
+    let subtle = subtle()?;
     let mut pkcs8 = PKCS8_PREFIX.to_vec();
     pkcs8.extend(hkdf(&subtle, code.secret(), salt).await?);
     let key: CryptoKey = run(subtle.import_key_with_str("pkcs8", &Uint8Array::from(pkcs8.as_slice()), "Ed25519", true, &uses("sign")))
@@ -94,18 +94,6 @@ async fn hkdf(subtle: &SubtleCrypto, secret: &[u8], salt: &[u8]) -> Result<Vec<u
     }
     let bits = run(subtle.derive_bits_with_object(&algorithm, &key, 256)).await?;
     Ok(Uint8Array::new(&bits).to_vec())
-}
-
-async fn run(promise: Result<Promise, JsValue>) -> Result<JsValue, JsValue> {
-    JsFuture::from(promise?).await
-}
-
-fn uses(name: &str) -> Array {
-    Array::of1(&name.into())
-}
-
-fn crypto() -> Option<Crypto> {
-    web_sys::window()?.crypto().ok()
 }
 
 fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], String> {

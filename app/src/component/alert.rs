@@ -49,9 +49,12 @@ pub fn Alert(
 fn label(field: &str) -> &'static str {
     match field {
         "email" => "Work email: ",
-        "name" => "Your name: ",
+        "name" => "Name: ",
         "organization" => "Organization's name: ",
         "code" => "Code from the mail: ",
+        "external_id" => "External id: ",
+        "operations" => "Operations: ",
+        "permission" => "Permission: ",
         _ => "",
     }
 }

@@ -44,6 +44,9 @@ pub fn Field(
     /// What it holds at first.
     #[prop(optional, into)]
     value: String,
+    /// Whether it may stay empty.
+    #[prop(optional)]
+    may_be_empty: bool,
     /// Where complaints about it come from.
     refusal: RwSignal<Option<Refusal>>,
     /// To read what was typed.
@@ -65,7 +68,7 @@ pub fn Field(
                 inputmode=kind.inputmode
                 autocapitalize=if kind.input == "email" { "none" } else { "sentences" }
                 spellcheck="false"
-                required
+                required=!may_be_empty
                 aria-invalid=move || complaint().map(|_| "true")
                 aria-describedby=format!("{hint_id} {complaint_id}")
                 node_ref=input

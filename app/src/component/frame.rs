@@ -1,15 +1,80 @@
-//! The frame for those who are signed in: a narrow bar at the side (on a phone on top), and the page with its title.
+//! The frame for those who are signed in: a narrow bar at the side (on a phone one line on top, and the places at the bottom),
+//! and the page with its title and its one main action.
 
 use super::{
     icon::{Glyph, Icon},
     seal::Brand,
     sent_back::SentBack,
 };
-use crate::rpc::sign_in::{SignOut, Viewer};
+use crate::{
+    domain::operation::Operation,
+    rpc::sign_in::{SignOut, Viewer},
+};
 use leptos::{prelude::*, server_fn::ServerFn};
 use leptos_meta::Title;
 
-/// A page of an organization.
+/// The parts of an organization that the bar leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where one lands.
+    Home,
+    /// The organization's people.
+    Users,
+    /// What people may do.
+    Permissions,
+    /// Every change.
+    History,
+}
+
+impl Place {
+    const ALL: [Self; 4] = [Self::Home, Self::Users, Self::Permissions, Self::History];
+
+    /// Its name.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Home => "Home",
+            Self::Users => "Users",
+            Self::Permissions => "Permissions",
+            Self::History => "History",
+        }
+    }
+
+    /// Its page.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::Home => "/org",
+            Self::Users => "/org/users",
+            Self::Permissions => "/org/permissions",
+            Self::History => "/org/history",
+        }
+    }
+
+    /// What someone needs to go there, if anything.
+    pub const fn operation(self) -> Option<Operation> {
+        match self {
+            Self::Home => None,
+            Self::Users => Some(Operation::UsersRead),
+            Self::Permissions => Some(Operation::PermissionsRead),
+            Self::History => Some(Operation::HistoryRead),
+        }
+    }
+
+    /// Whether the viewer may go there.
+    pub fn is_open_to(self, viewer: &Viewer) -> bool {
+        self.operation().is_none_or(|operation| viewer.operations.allows(operation))
+    }
+
+    const fn glyph(self) -> Glyph {
+        match self {
+            Self::Home => Glyph::Home,
+            Self::Users => Glyph::People,
+            Self::Permissions => Glyph::Key,
+            Self::History => Glyph::Scroll,
+        }
+    }
+}
+
+/// A page of an organization: `<Frame viewer title="Users" current=Place::Users action=new_user>…</Frame>`.
 #[component]
 pub fn Frame(
     /// Who looks at it.
@@ -17,9 +82,28 @@ pub fn Frame(
     /// The page's title and its one `h1`.
     #[prop(into)]
     title: String,
+    /// Where in the organization it is.
+    current: Place,
+    /// Whether it is a page below that place, such as one user: then a link above the title leads up to it.
+    #[prop(optional)]
+    below: bool,
+    /// The page's one main action, a link or an island, beside its title; `None` where the viewer may not do it.
+    #[prop(optional_no_strip)]
+    action: Option<AnyView>,
     /// The page.
     children: Children,
 ) -> impl IntoView {
+    let places = Place::ALL.into_iter().filter(|place| place.is_open_to(&viewer));
+    let up = (below && current.is_open_to(&viewer)).then(|| {
+        view! {
+            <p class="up">
+                <a href=current.path()>
+                    <Icon glyph=Glyph::Back />
+                    {current.label()}
+                </a>
+            </p>
+        }
+    });
     view! {
         <Title text=format!("{title} · Countersign") />
         <a class="skip" href="#main">"Skip to the content"</a>
@@ -27,20 +111,27 @@ pub fn Frame(
             <header class="side">
                 <Brand />
                 <nav aria-label="Organization">
-                    <p class="side-organization">{viewer.organization_name}</p>
+                    <p class="side-organization"><bdi>{viewer.organization_name.clone()}</bdi></p>
                     <ul>
-                        <li>
-                            <a href="/org" aria-current="page">
-                                <Icon glyph=Glyph::Home />
-                                "Home"
-                            </a>
-                        </li>
+                        {places
+                            .map(|place| {
+                                let here = (place == current).then_some(if below { "true" } else { "page" });
+                                view! {
+                                    <li>
+                                        <a href=place.path() aria-current=here>
+                                            <Icon glyph=place.glyph() />
+                                            {place.label()}
+                                        </a>
+                                    </li>
+                                }
+                            })
+                            .collect_view()}
                     </ul>
                 </nav>
                 <div class="side-person">
                     <p>
-                        <span class="side-name">{viewer.name}</span>
-                        <span class="fine">{viewer.email}</span>
+                        {(!viewer.name.is_empty()).then(|| view! { <bdi class="side-name">{viewer.name.clone()}</bdi> })}
+                        <span class="fine" title=viewer.email.to_string()>{viewer.email.to_string()}</span>
                     </p>
                     <form method="post" action=SignOut::url()>
                         <button type="submit" class="button small">
@@ -51,7 +142,11 @@ pub fn Frame(
                 </div>
             </header>
             <main id="main" tabindex="-1">
-                <h1>{title}</h1>
+                <div class="head">
+                    {up}
+                    <h1><bdi>{title}</bdi></h1>
+                    {action.map(|action| view! { <div class="head-action">{action}</div> })}
+                </div>
                 <SentBack />
                 {children()}
             </main>

@@ -38,6 +38,22 @@ pub enum Glyph {
     People,
     /// A clock.
     Clock,
+    /// A key: a permission.
+    Key,
+    /// A scroll: the history.
+    Scroll,
+    /// A plus: something new.
+    Plus,
+    /// A magnifying glass.
+    Search,
+    /// An arrow to the left: back, or up.
+    Back,
+    /// An arrow to the right: on.
+    Forward,
+    /// A pencil.
+    Edit,
+    /// A circle that is struck through: ended, or shut out.
+    Off,
 }
 
 impl Glyph {
@@ -65,6 +81,16 @@ impl Glyph {
                 "M12 8.2a3.4 3.4 0 1 1-6.8 0 3.4 3.4 0 0 1 6.8 0ZM2.5 19.8c.3-3.6 2.6-5.8 6.1-5.8s5.8 2.2 6.1 5.8M15 5.1a3.4 3.4 0 0 1 0 6.2M17 14.3c2.6.5 4.2 2.5 4.5 5.5"
             }
             Self::Clock => "M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0ZM12 6.8V12l3.4 2.4",
+            Self::Key => "M12.2 15.2a4.6 4.6 0 1 1-9.2 0 4.6 4.6 0 0 1 9.2 0ZM10.9 12 20 2.9M16 6.9l3.4 3.4M13.4 9.5l1.9 1.9",
+            Self::Scroll => {
+                "M7.5 16.5v-11a2.5 2.5 0 0 0-5 0v2.3h5M5 3h11.5A2.5 2.5 0 0 1 19 5.5v11M8.9 21h10.2a2.4 2.4 0 0 0 2.4-2.4v-2.1H11v2.1a2.1 2.1 0 0 1-2.1 2.4 1.9 1.9 0 0 1-1.4-1.9v-2.6M11 7.6h4.6M11 11h4.6"
+            }
+            Self::Plus => "M12 5v14M5 12h14",
+            Self::Search => "M17 10.5a6.5 6.5 0 1 1-13 0 6.5 6.5 0 0 1 13 0ZM15.2 15.2l5 5",
+            Self::Back => "M20 12H4.4M11 5.4 4.4 12l6.6 6.6",
+            Self::Forward => "M4 12h15.6M13 5.4l6.6 6.6-6.6 6.6",
+            Self::Edit => "m4 20 1-4.4L16.2 4.4a1.7 1.7 0 0 1 2.4 0l1 1a1.7 1.7 0 0 1 0 2.4L8.4 19ZM14 6.6l3.4 3.4",
+            Self::Off => "M21 12a9 9 0 1 1-18 0 9 9 0 0 1 18 0ZM5.8 5.8l12.4 12.4",
         }
     }
 }

@@ -33,6 +33,9 @@ const fn words(code: Code) -> &'static str {
         Code::NoRegistration => "There is no registration under way in this browser. Type the code from your mail again.",
         Code::SignedOut => "You are signed out.",
         Code::Closed => "This server takes no new organizations.",
+        Code::NotPermitted => "You aren't allowed to do that. Nothing was changed. Ask an admin of your organization.",
+        Code::Conflict => "Something has changed in the meantime. Nothing was done. Look at it again.",
+        Code::ActionOver => "This was signed already, or its time is over. Look at it again, and begin anew if it is still to be done.",
         Code::TooMany => "That was too often. Wait a while, then try again.",
         Code::Unavailable | Code::Unreachable => "The server can't do that right now. Nothing was changed. Try again in a while.",
         Code::BadRequest | Code::PasskeyRefused | Code::UnknownPasskey | Code::NotFound | Code::Internal => {

@@ -43,7 +43,7 @@ pub fn Login() -> impl IntoView {
                     .map(|viewer| {
                         view! {
                             <Notice>
-                                "You are signed in to " <a href="/org">{viewer.organization_name}</a> " as " {viewer.email} "."
+                                "You are signed in to " <a href="/org">{viewer.organization_name}</a> " as " {viewer.email.to_string()} "."
                             </Notice>
                         }
                     })}

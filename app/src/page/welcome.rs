@@ -35,7 +35,7 @@ pub fn Welcome() -> impl IntoView {
                                     <div class="actions">
                                         <a class="button main" href="/org">"Go to " {viewer.organization_name}</a>
                                     </div>
-                                    <p class="fine">"You are signed in as " {viewer.email} "."</p>
+                                    <p class="fine">"You are signed in as " {viewer.email.to_string()} "."</p>
                                 }
                                     .into_any()
                             }

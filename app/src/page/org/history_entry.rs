@@ -1,0 +1,288 @@
+//! `/org/history/:index`: one entry, from its words down to the signed bytes. The server shows it, the browser verifies it.
+
+use super::{
+    door::{missing, signed_in},
+    history::{VerifyingNeedsScript, challenge, passkey_name},
+};
+use crate::{
+    action::{
+        authenticator_data::AuthenticatorData,
+        bytes::Bytes,
+        document::{self, Document},
+        history::entry::{Credentials, Entry, SignedAction, What},
+        sentence::details,
+    },
+    browser::verify_entry::verify_page,
+    component::{
+        copy_button::CopyButton,
+        form::react,
+        frame::{Frame, Place},
+        icon::{Glyph, Icon},
+        moment::Moment,
+        particulars::Particulars,
+        verdict_mark::VerdictMark,
+    },
+    domain::{id::OrganizationId, time::Timestamp},
+    rpc::{
+        history::{HistoryPage, history_entry},
+        sign_in::Viewer,
+    },
+};
+use data_encoding::HEXLOWER;
+use leptos::{prelude::*, task::spawn_local};
+use leptos_router::hooks::use_params_map;
+
+/// One entry.
+#[component]
+pub fn HistoryEntry() -> impl IntoView {
+    let index: Option<u64> = use_params_map().with_untracked(|params| params.get_str("index").and_then(|number| number.parse().ok()));
+    signed_in(Place::History, move |viewer| async move {
+        let index = index.ok_or_else(missing)?;
+        let page = history_entry(index).await?;
+        let line = page.lines.first().cloned().ok_or_else(missing)?;
+        Ok(view! { <EntryPage viewer page index line /> }.into_any())
+    })
+}
+
+#[component]
+fn EntryPage(viewer: Viewer, page: HistoryPage, index: u64, line: String) -> impl IntoView {
+    let organization = viewer.organization;
+    let neighbours = neighbours(index, page.size);
+    let challenge = challenge(&line);
+    let fingerprint = challenge.map(|challenge| document::fingerprint(&challenge));
+    let (words, content) = match Entry::parse(&line) {
+        Ok(entry) => (words(&entry), content(&entry, &page, challenge)),
+        Err(error) => (error.to_string(), ().into_any()),
+    };
+    view! {
+        <Frame viewer title=format!("Entry {index}") current=Place::History below=true>
+            <VerifyingNeedsScript />
+            <p class="entry-words" dir="auto">{words}</p>
+            <VerifiedEntry page fingerprint organization index />
+            {content}
+            <section class="apart">
+                <h2>"The whole entry"</h2>
+                <p class="measure">"This line is a leaf of the history's tree, byte for byte, as it is in an export."</p>
+                <details>
+                    <summary>"The entry's line"</summary>
+                    <pre class="bytes">{line.clone()}</pre>
+                    <CopyButton text=line what="the entry's line".to_owned() />
+                </details>
+            </section>
+            {neighbours}
+        </Frame>
+    }
+    .into_any()
+}
+
+/// The verdict of this browser.
+#[island]
+fn VerifiedEntry(
+    /// The entry and all that is needed to verify it.
+    page: HistoryPage,
+    /// What the page shows as its fingerprint; the browser compares.
+    fingerprint: Option<String>,
+    /// Whose history it must be in.
+    organization: OrganizationId,
+    /// Which number it must have.
+    index: u64,
+) -> impl IntoView {
+    let verdict = RwSignal::new(None);
+    let stored = StoredValue::new((page, [fingerprint]));
+    react(Box::new(move || {
+        spawn_local(async move {
+            let (page, fingerprint) = stored.get_value();
+            verify_page(&page, &fingerprint, organization, index, &|_, found| verdict.set(Some(found))).await;
+        });
+    }));
+    view! { <div class="entry-verdict" role="status"><VerdictMark verdict /></div> }
+}
+
+/// What was done, or why nobody can tell.
+fn words(entry: &Entry) -> String {
+    match entry.summary() {
+        Ok(summary) => summary.sentence,
+        Err(error) => error.to_string(),
+    }
+}
+
+fn content(entry: &Entry, page: &HistoryPage, challenge: Option<[u8; 32]>) -> AnyView {
+    let Ok(summary) = entry.summary() else { return ().into_any() };
+    let passkey = passkey_name(&page.passkeys, summary.credential);
+    let proof = match &entry.what {
+        What::Action(action) => action_proof(action, challenge),
+        What::Genesis(genesis) => view! {
+            <dl class="particulars">
+                {fact("Organization", genesis.name.to_string())}
+                {coded("First admin", genesis.admin.id.to_string())}
+                {coded("Permission “Full admin”", genesis.full_admin.to_string())}
+                {coded("Permission “End user”", genesis.end_user.to_string())}
+                {coded("Given to the first admin by", genesis.assignment.to_string())}
+                {coded("Key of the checkpoints", genesis.checkpoint_key.clone())}
+            </dl>
+            {registration_proof(&genesis.credentials)}
+        }
+        .into_any(),
+        What::Registration(registration) => view! {
+            <dl class="particulars">
+                {coded("User id", registration.user.id.to_string())}
+            </dl>
+            {registration_proof(&registration.credentials)}
+        }
+        .into_any(),
+    };
+    view! {
+        <dl class="particulars">
+            {fact("Who", summary.who.to_string())}
+            {moment("When, by the server's clock", entry.executed_at)}
+            {fact("Passkey", passkey)}
+            {challenge.map(|challenge| coded("Fingerprint", document::fingerprint(&challenge)))}
+        </dl>
+        {proof}
+    }
+    .into_any()
+}
+
+/// A change's details, its document, and what was signed.
+fn action_proof(action: &SignedAction, challenge: Option<[u8; 32]>) -> AnyView {
+    let Ok(document) = Document::parse(&action.document.0) else { return ().into_any() };
+    view! {
+        <section>
+            <h2>"What was changed"</h2>
+            <Particulars details=details(&document.change) />
+            {action
+                .created
+                .clone()
+                .map(|created| view! { <dl class="particulars">{coded("Created", created)}</dl> })}
+        </section>
+        <section>
+            <h2>"How it was signed"</h2>
+            <dl class="particulars">
+                {fact("Signed at", document.origin.clone())}
+                {fact("For passkeys of", document.rp_id.clone())}
+                {moment("Document written", document.issued_at)}
+                {moment("Could be executed until", document.expires_at)}
+                {coded("Action", document.id.to_string())}
+                {coded("Needed operation", document.operation.to_string())}
+                {coded("Passkey id", action.credential.to_string())}
+                {challenge.map(|challenge| coded("Challenge", Bytes(challenge.to_vec()).to_string()))}
+                {AuthenticatorData::parse(&action.authenticator_data.0).ok().map(|data| said(&data))}
+            </dl>
+        </section>
+        <section>
+            <h2>"The document"</h2>
+            <p class="measure">"Set in lines for reading. What was signed are the bytes below, as they are."</p>
+            <pre class="bytes">{in_lines(&action.document)}</pre>
+            <details>
+                <summary>"The signed bytes"</summary>
+                {part("Document, as text", text(&action.document))}
+                {part("Client data, as text: what the browser says", text(&action.client_data))}
+                {part("Authenticator data, hexadecimal: what the passkey says", HEXLOWER.encode(&action.authenticator_data.0))}
+                {part("Signature over authenticator data and SHA-256 of client data, hexadecimal", HEXLOWER.encode(&action.signature.0))}
+            </details>
+        </section>
+    }
+    .into_any()
+}
+
+/// What was registered, and with what proof.
+fn registration_proof(credentials: &Credentials) -> AnyView {
+    let Credentials { origin, rp_id, challenge, passkey, recovery_key } = credentials;
+    view! {
+        <section>
+            <h2>"What was registered"</h2>
+            <dl class="particulars">
+                {fact("At", origin.clone())}
+                {fact("For", rp_id.clone())}
+                {coded("Passkey id", passkey.id.to_string())}
+                {coded("Recovery key id", recovery_key.id.to_string())}
+                {coded("Recovery key, Ed25519", recovery_key.public_key.to_string())}
+                {coded("Challenge", challenge.to_string())}
+            </dl>
+            <details>
+                <summary>"The signed bytes"</summary>
+                {part("Client data, as text: what the browser says", text(&passkey.client_data))}
+                {part("Attestation object, hexadecimal: what the passkey says, its public key included", HEXLOWER.encode(&passkey.attestation_object.0))}
+                {part("Recovery key's signature over the challenge, hexadecimal", HEXLOWER.encode(&recovery_key.signature.0))}
+                {part("Salt of the recovery key's derivation, hexadecimal", HEXLOWER.encode(&recovery_key.salt.0))}
+            </details>
+        </section>
+    }
+    .into_any()
+}
+
+/// What the authenticator said, in words.
+fn said(data: &AuthenticatorData) -> AnyView {
+    let person = match (data.flags.user_present(), data.flags.user_verified()) {
+        (true, true) => "Someone was there, and the device verified that it was its owner",
+        (true, false) => "Someone was there, unverified",
+        (false, _) => "Nobody was there",
+    };
+    let kept = if data.flags.backup_eligible() { "Can be synced" } else { "Bound to one device" };
+    let count = if data.sign_count == 0 { "doesn't count its signatures".to_owned() } else { format!("signature {}", data.sign_count) };
+    fact("The passkey says", format!("{person}. {kept}; {count}."))
+}
+
+/// One line of a list of facts.
+fn line(label: &'static str, value: AnyView) -> AnyView {
+    view! { <div><dt>{label}</dt><dd dir="auto">{value}</dd></div> }.into_any()
+}
+
+fn fact(label: &'static str, value: String) -> AnyView {
+    line(label, value.into_any())
+}
+
+fn coded(label: &'static str, value: String) -> AnyView {
+    line(label, view! { <code>{value}</code> }.into_any())
+}
+
+/// To the minute for people, and to the second beside it.
+fn moment(label: &'static str, at: Timestamp) -> AnyView {
+    line(label, view! { <Moment at /> " " <code>{at.to_string()}</code> }.into_any())
+}
+
+/// Bytes under their name.
+fn part(label: &'static str, bytes: String) -> AnyView {
+    view! { <div class="part"><h3>{label}</h3><pre class="bytes">{bytes}</pre></div> }.into_any()
+}
+
+/// Links to the entries before and after this one.
+fn neighbours(index: u64, size: u64) -> AnyView {
+    let path = |index: u64| format!("{}/{index}", Place::History.path());
+    let newer = index.checked_add(1).filter(|newer| *newer < size);
+    let older = index.checked_sub(1);
+    view! {
+        <nav class="paging" aria-label="Entries beside this one">
+            {newer
+                .map(|index| {
+                    view! {
+                        <a class="button" href=path(index) rel="prev">
+                            <Icon glyph=Glyph::Back />
+                            "Entry " {index}
+                        </a>
+                    }
+                })}
+            {older
+                .map(|index| {
+                    view! {
+                        <a class="button" href=path(index) rel="next">
+                            "Entry " {index}
+                            <Icon glyph=Glyph::Forward />
+                        </a>
+                    }
+                })}
+        </nav>
+    }
+    .into_any()
+}
+
+/// Bytes that should be text; what isn't shows as such.
+fn text(bytes: &Bytes) -> String {
+    String::from_utf8_lossy(bytes.as_ref()).into_owned()
+}
+
+fn in_lines(document: &Bytes) -> String {
+    serde_json::from_slice::<serde_json::Value>(document.as_ref())
+        .and_then(|document| serde_json::to_string_pretty(&document))
+        .unwrap_or_else(|_| text(document))
+}
