@@ -12,9 +12,9 @@ const FOLDER = join(import.meta.dirname, "screenshots");
 const DEVICES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } } as const;
 
 STATES.forEach((state, index) => {
-  test(state.name, async ({ page, server, mail, person, passkey, trouble, startServer }) => {
+  test(state.name, async ({ page, server, mail, office, staff, person, passkey, trouble, startServer }) => {
     await page.emulateMedia({ reducedMotion: "reduce" });
-    await state.reach({ page, server, mail, person, passkey, trouble, startServer });
+    await state.reach({ page, server, mail, office, staff, person, passkey, trouble, startServer });
     const name = `${String(index + 1).padStart(2, "0")}-${state.name.replace(/[^a-z]+/g, "-")}`;
     for (const [device, size] of Object.entries(DEVICES)) {
       await page.setViewportSize(size);

@@ -9,6 +9,9 @@ import { fileURLToPath } from "node:url";
 const end2end = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const repository = resolve(end2end, "..");
 
+/** The command under test. */
+export const countersign = resolve(end2end, process.env["COUNTERSIGN_BIN"] ?? "../target/release/countersign");
+
 /** How one server under test is set up. */
 export interface ServerOptions {
   /** The port of the SMTP server to send by; without one, mails stay in the local mailbox at `/dev/mail`. */
@@ -50,9 +53,8 @@ export class Server {
     const port = await freePort();
     const origin = `http://localhost:${port}`;
     const dataDir = await mkdtemp(join(tmpdir(), "countersign-end2end-"));
-    const binary = resolve(end2end, process.env["COUNTERSIGN_BIN"] ?? "../target/release/countersign");
     const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("COUNTERSIGN_")));
-    const child = spawn(binary, [], {
+    const child = spawn(countersign, [], {
       cwd: repository,
       stdio: ["ignore", "pipe", "pipe"],
       env: {

@@ -1,10 +1,13 @@
 import type { Page } from "@playwright/test";
 import { expect } from "@playwright/test";
+import type { Office, Staff } from "./fixtures.ts";
 import { groupFields, misread, group, readKitCode } from "./kit.ts";
+import { enterAs, fillNewUser, invite, newColleague, pick, review, reviewRefused, sign, unique } from "./office.ts";
 import { strayPasskey, failingCreate, withoutWebAuthn, type Authenticator } from "./passkey.ts";
 import type { Person } from "./person.ts";
 import type { Server, ServerOptions } from "./server.ts";
 import type { MailServer } from "./smtp.ts";
+import { alterLine, flipped, tamperWithDocument, tamperWithHistory } from "./tamper.ts";
 import type { Trouble } from "./trouble.ts";
 import {
   alertOn,
@@ -17,7 +20,9 @@ import {
   open,
   ready,
   receiveInvitation,
+  reload,
   sendNewCode,
+  signInByButton,
   typeWrongCode,
   wrongCode,
 } from "./wizard.ts";
@@ -27,6 +32,8 @@ export interface Stage {
   readonly page: Page;
   readonly server: Server;
   readonly mail: MailServer;
+  readonly office: Office;
+  readonly staff: Staff;
   readonly person: Person;
   readonly passkey: Authenticator;
   readonly trouble: Trouble;
@@ -37,6 +44,24 @@ export interface Stage {
 export interface State {
   readonly name: string;
   readonly reach: (stage: Stage) => Promise<void>;
+}
+
+/** A page as the admin of an organization with people and permissions in every state sees it. */
+function ofAdmin(name: string, path: (staff: Staff) => string, then?: (stage: Stage) => Promise<void>): State {
+  return {
+    name,
+    reach: async (stage) => {
+      await enterAs(stage.page, stage.passkey, stage.staff.admin);
+      await open(stage.page, path(stage.staff));
+      await then?.(stage);
+    },
+  };
+}
+
+/** The form for a new user, sent. */
+async function reviewNewUser({ page, person }: Stage): Promise<void> {
+  await fillNewUser(page, person.email, "4711");
+  await review(page, () => page.getByRole("button", { name: "Review and sign" }).click());
 }
 
 /** Every page in every state, in the order of the way through them. */
@@ -159,6 +184,155 @@ export const STATES: readonly State[] = [
   },
   { name: "dashboard", reach: async ({ page, mail, person, passkey }) => void (await createOrganization(page, mail, person, passkey)) },
   {
+    name: "users, alone",
+    reach: async ({ page, mail, person, passkey }) => {
+      await createOrganization(page, mail, person, passkey);
+      await open(page, "/org/users");
+    },
+  },
+  ofAdmin("users", () => "/org/users"),
+  ofAdmin("users, nobody found", () => "/org/users?q=nobody&status=active"),
+  ofAdmin("new user", () => "/org/users/new"),
+  ofAdmin("new user, refused", () => "/org/users/new", async ({ page, staff, trouble }) => {
+    trouble.allow(422, "/rpc/prepare_change");
+    await fillNewUser(page, staff.active.person.email);
+    await page.getByRole("button", { name: "Review and sign" }).click();
+    await expect(alertOn(page)).toBeVisible();
+  }),
+  ofAdmin("signing", () => "/org/users/new", reviewNewUser),
+  ofAdmin("signing, cancelled at the passkey", () => "/org/users/new", async (stage) => {
+    await reviewNewUser(stage);
+    await stage.passkey.refuse(async () => {
+      await stage.page.getByRole("button", { name: "Create and sign" }).click();
+      await expect(alertOn(stage.page)).toBeVisible();
+    });
+  }),
+  ofAdmin("signing, the passkey is asked", () => "/org/users/new", async (stage) => {
+    await reviewNewUser(stage);
+    await stage.page.getByRole("button", { name: "Create and sign" }).click();
+    await expect(stage.page.getByRole("dialog")).toContainText("Your device asks for your passkey now.");
+  }),
+  ofAdmin("signing, the document is another one", () => "/org/users/new", async ({ page, person }) => {
+    await tamperWithDocument(page, (document) => Object.assign(document.change["create_user"] ?? {}, { email: "mallory@example.org" }));
+    await fillNewUser(page, person.email);
+    await reviewRefused(page, () => page.getByRole("button", { name: "Review and sign" }).click());
+  }),
+  {
+    name: "signing, done",
+    reach: async (stage) => {
+      const { page, office, passkey } = stage;
+      await enterAs(page, passkey, office.admin);
+      await open(page, "/org/users/new");
+      await reviewNewUser(stage);
+      await (await sign(page, passkey, "Create and sign")).getByText("Checkpoint", { exact: true }).click();
+    },
+  },
+  {
+    name: "signing, done, with link and code",
+    reach: async ({ page, office, passkey }) => {
+      await enterAs(page, passkey, office.admin);
+      await invite(page, passkey, newColleague(office.admin.person).email);
+      await review(page, () => page.getByRole("button", { name: "Show link and code" }).click());
+      await sign(page, passkey, "Show and sign");
+    },
+  },
+  ofAdmin("user, invited", ({ invited }) => invited.path, async ({ page }) => {
+    await expect(async () => {
+      await reload(page);
+      await expect(page.getByRole("main")).toContainText("The mail server has taken the mail.", { timeout: 500 });
+    }).toPass();
+  }),
+  {
+    name: "user, invited, mail refused",
+    reach: async ({ page, mail, office, passkey }) => {
+      await enterAs(page, passkey, office.admin);
+      const { email } = newColleague(office.admin.person);
+      mail.policy(email, { refuse: 550 });
+      await invite(page, passkey, email);
+      await expect(async () => {
+        await reload(page);
+        await expect(page.getByRole("main")).toContainText("The mail didn't go out.", { timeout: 500 });
+      }).toPass();
+    },
+  },
+  ofAdmin("user, active", ({ active }) => active.path, async ({ page, staff }) => {
+    await page.getByText("2 operations").click();
+    await page.getByLabel("Permission", { exact: true }).selectOption({ label: "End user" });
+    await expect(page.getByRole("main")).toContainText("Make transactions with wallets.");
+    await expect(page.getByRole("main")).toContainText(staff.permission.name);
+  }),
+  ofAdmin("user, deactivated", ({ deactivated }) => deactivated.path),
+  ofAdmin("user, yourself", () => "/org/users", async ({ page, staff }) => {
+    await page.getByRole("link", { name: staff.admin.person.email }).click();
+    await expectHeading(page, staff.admin.person.name);
+    await ready(page);
+  }),
+  {
+    name: "user, not found",
+    reach: async ({ page, staff, passkey, trouble }) => {
+      trouble.allow(404, /^\/org\/users\/us-/);
+      await enterAs(page, passkey, staff.admin);
+      await open(page, "/org/users/us-01040-g2081-040g2081040g2081");
+    },
+  },
+  ofAdmin("permissions", () => "/org/permissions"),
+  {
+    name: "permissions, only managed ones",
+    reach: async ({ page, mail, person, passkey }) => {
+      await createOrganization(page, mail, person, passkey);
+      await open(page, "/org/permissions");
+    },
+  },
+  ofAdmin("new permission", () => "/org/permissions/new", async ({ page }) => {
+    await page.getByLabel("Name").fill("Office managers");
+    await pick(page, ["Auth:Users:Read", "Auth:Users:Create", "Auth:Users:Deactivate", "Permissions:Read"]);
+  }),
+  ofAdmin("new permission, refused", () => "/org/permissions/new", async ({ page }) => {
+    await page.getByRole("button", { name: "Review and sign" }).click();
+    await expect(alertOn(page)).toBeVisible();
+  }),
+  ofAdmin("permission", ({ permission }) => permission.path),
+  ofAdmin("permission, archived", ({ archived }) => archived.path),
+  ofAdmin("permission, managed", () => "/org/permissions", async ({ page }) => {
+    await page.getByRole("link", { name: "Full admin" }).click();
+    await expectHeading(page, "Full admin");
+    await ready(page);
+  }),
+  ofAdmin("edit permission", ({ permission }) => `${permission.path}/edit`),
+  ofAdmin("signing an edit", ({ permission }) => `${permission.path}/edit`, async ({ page }) => {
+    await page.getByLabel("Name").fill(unique("Office managers"));
+    await pick(page, ["Auth:Users:Read", "Auth:Users:Create", "Auth:Users:Deactivate", "Auth:Users:Activate"]);
+    await review(page, () => page.getByRole("button", { name: "Review and sign" }).click());
+  }),
+  ofAdmin("history", () => "/org/history", ({ page }) => expect(page.getByRole("main")).toContainText(/All \d+ entries on this page are verified/)),
+  ofAdmin("history, a broken seal", () => "/org/history", async ({ page }) => {
+    await tamperWithHistory(page, "/org/history", (props) => {
+      alterLine(props, 1, ({ what }) => Object.assign(what.action ?? {}, { signature: flipped(what.action?.["signature"] ?? "", 40) }));
+    });
+    await reload(page);
+    await expect(page.getByRole("main")).toContainText("This entry doesn't verify");
+  }),
+  ofAdmin("history, an entry", () => "/org/history/4", async ({ page }) => {
+    await expect(page.getByRole("main")).toContainText("Verified in this browser");
+    for (const summary of ["The signed bytes", "The entry's line"]) await page.getByText(summary, { exact: true }).click();
+  }),
+  ofAdmin("history, the beginning", () => "/org/history/0", ({ page }) => expect(page.getByRole("main")).toContainText("Verified in this browser")),
+  {
+    name: "not permitted",
+    reach: async ({ page, staff, passkey, trouble }) => {
+      trouble.allow(403, "/org/history");
+      await enterAs(page, passkey, staff.active);
+      await open(page, "/org/history");
+    },
+  },
+  {
+    name: "dashboard of somebody with few permissions",
+    reach: async ({ page, staff, passkey }) => {
+      await enterAs(page, passkey, staff.active);
+      await open(page, "/org");
+    },
+  },
+  {
     name: "sign in",
     reach: async ({ page, passkey }) => {
       await passkey.present(false);
@@ -170,8 +344,7 @@ export const STATES: readonly State[] = [
     reach: async ({ page, passkey, trouble }) => {
       trouble.allow(401, "/rpc/finish_sign_in");
       await passkey.add(strayPasskey());
-      await open(page, "/login");
-      await passkey.approve(() => page.getByRole("button", { name: "Sign in with a passkey" }).click());
+      await signInByButton(page, passkey);
       await expect(alertOn(page)).toBeVisible();
     },
   },

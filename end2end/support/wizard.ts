@@ -26,7 +26,7 @@ export async function reload(page: Page): Promise<void> {
 }
 
 /** Expects to be on the page with this heading. */
-export async function expectHeading(page: Page, name: string): Promise<void> {
+export async function expectHeading(page: Page, name: string | RegExp): Promise<void> {
   await expect(page.getByRole("heading", { level: 1 })).toHaveText(name);
 }
 
@@ -151,7 +151,7 @@ export async function comeToPasskey(page: Page, mail: MailServer, person: Person
 }
 
 /** Sends a form with the page's cookies, and keeps those that come back. */
-async function submit(page: Page, form: string, fields: Record<string, string>): Promise<void> {
+export async function submit(page: Page, form: string, fields: Record<string, string>): Promise<void> {
   const answer = await page.request.post(`/rpc/${form}`, { form: fields, headers: { accept: "text/html" }, maxRedirects: 0 });
   expect([302, 303], `the answer to ${form}: ${await answer.text()}`).toContain(answer.status());
 }

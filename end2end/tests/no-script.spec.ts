@@ -1,4 +1,5 @@
 import { expect, test } from "../support/fixtures.ts";
+import { enterAs } from "../support/office.ts";
 import { readInvitation } from "../support/smtp.ts";
 import { alertOn, comeToPasskey, createOrganization, expectCheckMail, expectHeading, expectPasskeyStep, fillAccount, makePasskey, receiveInvitation, wrongCode } from "../support/wizard.ts";
 
@@ -94,6 +95,46 @@ test("the dashboard reads without JavaScript, and signing out works", async ({ p
   await expectHeading(plain, "Sign in");
   await plain.goto("/org");
   await expect(plain).toHaveURL(/\/login/);
+});
+
+test("the organization's pages read without JavaScript, and say what needs it", async ({ page, anotherBrowser, staff, passkey }) => {
+  await enterAs(page, passkey, staff.admin);
+  const plain = await anotherBrowser({ ...noScript, storageState: await page.context().storageState() });
+  for (const [path, heading, says] of [
+    ["/org/users", "Users", staff.invited.email],
+    ["/org/users/new", "New user", "Changes are signed with a passkey, and that needs JavaScript."],
+    [staff.active.path, staff.active.person.email, "Changes are signed with a passkey, and that needs JavaScript."],
+    [staff.invited.path, staff.invited.email, "The newest code works until"],
+    ["/org/permissions", "Permissions", staff.permission.name],
+    ["/org/permissions/new", "New permission", "Changes are signed with a passkey, and that needs JavaScript."],
+    [staff.permission.path, staff.permission.name, "Invite people, send an invitation again"],
+    [`${staff.permission.path}/edit`, `Edit “${staff.permission.name}”`, "Changes are signed with a passkey, and that needs JavaScript."],
+    ["/org/history", "History", "Verifying in the browser needs JavaScript."],
+    ["/org/history/1", "Entry 1", "Verifying in the browser needs JavaScript."],
+  ] as const) {
+    await plain.goto(path);
+    await expectHeading(plain, heading);
+    await expect(plain.getByRole("main"), path).toContainText(says, { useInnerText: true });
+    for (const button of await plain.getByRole("main").getByRole("button").all()) {
+      // What can't work doesn't look as if it could.
+      const works = (await button.evaluate((node) => (node as HTMLButtonElement).form?.getAttribute("method") ?? "")) !== "" || path === "/org/users";
+      if (!works && !/^Copy/.test(await button.innerText())) await expect(button, `${path}: ${await button.innerText()}`).toBeDisabled();
+    }
+  }
+});
+
+test("a list is searched, filtered and paged without JavaScript; nothing claims to be verified", async ({ page, anotherBrowser, staff, passkey }) => {
+  await enterAs(page, passkey, staff.admin);
+  const plain = await anotherBrowser({ ...noScript, storageState: await page.context().storageState() });
+  await plain.goto("/org/users");
+  await plain.getByLabel("Search").fill("4711");
+  await plain.getByRole("button", { name: "Search" }).click();
+  await expect(plain.getByRole("row", { name: staff.invited.email })).toBeVisible();
+  await expect(plain.getByRole("row")).toHaveCount(2);
+  await plain.goto("/org/history");
+  await expect(plain.getByRole("main")).toContainText("This page isn't verified yet.");
+  await expect(plain.getByText("Verified in this browser")).toHaveCount(0);
+  await expect(plain.getByRole("main")).toContainText(`Create user ${staff.invited.email}`);
 });
 
 test("with WebAssembly blocked, every page of the way still reads and its forms work", async ({ page, mail, person, trouble }) => {

@@ -1,6 +1,6 @@
 import { expect, test } from "../support/fixtures.ts";
 import { ask, fromOwnPage } from "../support/http.ts";
-import { comeToPasskey, createOrganization, giveAccount, makePasskey, open, saveKit, signInByButton, signOut } from "../support/wizard.ts";
+import { comeToPasskey, createOrganization, giveAccount, makePasskey, open, saveKit, signInByButton, signOut, switchOffAutofill } from "../support/wizard.ts";
 
 test.describe("cookies", () => {
   test("are HttpOnly and SameSite, and have no Secure on http://localhost", async ({ page, context, mail, person, passkey }) => {
@@ -151,6 +151,7 @@ test("what is asked of the server when nobody is signed in is refused", async ({
 });
 
 test("`?next=` leads only to this site", async ({ page, mail, person, passkey, server }) => {
+  await switchOffAutofill(page);
   await createOrganization(page, mail, person, passkey);
   for (const next of ["//evil.example/", "/\\evil.example"]) {
     await signOut(page);

@@ -1,0 +1,21 @@
+import { spawn } from "node:child_process";
+import { countersign } from "./server.ts";
+
+/** What the command line did. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `countersign`, as somebody with nothing but a terminal would: no settings, no server. */
+export function run(...parameters: readonly string[]): Promise<Outcome> {
+  return new Promise((done, failed) => {
+    const child = spawn(countersign, parameters, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] ?? "" } });
+    const written = { stdout: "", stderr: "" };
+    child.stdout.on("data", (chunk: Buffer) => (written.stdout += chunk.toString("utf8")));
+    child.stderr.on("data", (chunk: Buffer) => (written.stderr += chunk.toString("utf8")));
+    child.on("error", failed);
+    child.on("close", (code) => done({ code, ...written }));
+  });
+}
