@@ -192,6 +192,8 @@ export async function signInByButton(page: Page, passkey: Authenticator): Promis
 
 /** Signs in by choosing the passkey that the browser offers at the sign-in page's field. */
 export async function signInByAutofill(page: Page, passkey: Authenticator): Promise<void> {
+  // Whoever comes from a sign-in page has a request of that page's waiting, which would be the one that is approved.
+  await page.goto("/");
   await passkey.approve(() => page.goto("/login"));
 }
 
