@@ -235,12 +235,20 @@ fn assign(permission: &PermissionRef, operations: &Operations, user: &UserRef, f
     if facts.is_assigned {
         return Err(Denial::AssignedAlready(user.email.clone()));
     }
-    match operations {
+    may_be_given(permission, &facts.held)
+}
+
+/// Whether whoever holds these operations may give this permission.
+///
+/// # Errors
+/// What they don't hold of it.
+pub fn may_be_given(permission: &PermissionFacts, held: &Operations) -> Result<(), Denial> {
+    match &permission.operations {
         // Nothing to give, and nobody has wallets here yet, so nobody is asked to hold them.
-        _ if permission.is_managed && *operations != Operations::All => Ok(()),
-        Operations::All if facts.held == Operations::All => Ok(()),
+        operations if permission.is_managed && *operations != Operations::All => Ok(()),
+        Operations::All if *held == Operations::All => Ok(()),
         Operations::All => Err(Denial::BeyondOwn("every operation, also future ones".to_owned())),
-        Operations::These(operations) => can_be_given(operations, &facts.held),
+        Operations::These(operations) => can_be_given(operations, held),
     }
 }
 

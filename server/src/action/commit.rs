@@ -8,7 +8,11 @@ use super::{
 use crate::{
     code::RegistrationCode,
     passkey::Signature,
-    storage::{Connection, StorageError, actions, commit as save, credentials, history},
+    storage::{
+        Connection, StorageError, actions, commit as save,
+        credentials::{self, Passkey},
+        history,
+    },
 };
 use app::{
     action::{
@@ -72,8 +76,16 @@ impl Road {
         let (_, may) = held_by_active(&mut transaction, actor).await?;
         let challenge = document::challenge(&prepared.document);
         let bits = document::created_id(&challenge);
-        let signed = SignedAction { created: created(&document.change, bits), ..take_apart(&prepared.document, signature) };
-        let signed = verify(&mut transaction, actor, &document, challenge, signed, signature, now).await?;
+        let passkey = find_passkey(&mut transaction, actor, signature).await?;
+        let signed = SignedAction {
+            document: Bytes(prepared.document),
+            credential: passkey.id,
+            authenticator_data: Bytes(signature.authenticator_data().to_vec()),
+            client_data: Bytes(signature.client_data().to_vec()),
+            signature: Bytes(signature.bytes().to_vec()),
+            created: created(&document.change, bits),
+        };
+        verify(&mut transaction, &passkey, &document, challenge, &signed, now).await?;
         rules::check(&document.change, &gather(&mut transaction, actor.organization, &document.change, may).await?)?;
 
         let context = Context { road: self, organization: actor.organization, actor: &document.actor, now };
@@ -112,35 +124,26 @@ impl Road {
     }
 }
 
-fn take_apart(document: &[u8], signature: &Signature) -> SignedAction {
-    SignedAction {
-        document: Bytes(document.to_vec()),
-        // Filled in once the passkey is found.
-        credential: app::domain::id::CredentialId::from_bytes([0; 16]),
-        authenticator_data: Bytes(signature.authenticator_data().to_vec()),
-        client_data: Bytes(signature.client_data().to_vec()),
-        signature: Bytes(signature.bytes().to_vec()),
-        created: None,
-    }
-}
-
-/// Finds the passkey among the actor's active ones and verifies, by the same code as whoever reads history.
-async fn verify(
-    db: &mut Connection,
-    actor: Actor,
-    document: &Document,
-    challenge: [u8; 32],
-    signed: SignedAction,
-    signature: &Signature,
-    now: Timestamp,
-) -> Result<SignedAction, ActionError> {
-    let passkey = credentials::find_passkey(db, &signature.credential_id())
-        .await?
-        .filter(|passkey| passkey.organization == actor.organization && passkey.user == actor.user)
-        .ok_or(ActionError::NotTheirPasskey)?;
+/// The passkey that made the signature, if it is one of the actor's active ones.
+async fn find_passkey(db: &mut Connection, actor: Actor, signature: &Signature) -> Result<Passkey, ActionError> {
     if signature.user_handle().is_some_and(|handle| handle != actor.user.to_bytes()) {
         return Err(ActionError::NotTheirPasskey);
     }
+    credentials::find_passkey(db, &signature.credential_id())
+        .await?
+        .filter(|passkey| passkey.organization == actor.organization && passkey.user == actor.user)
+        .ok_or(ActionError::NotTheirPasskey)
+}
+
+/// Verifies by the same code as whoever reads history, and notes that the passkey was used.
+async fn verify(
+    db: &mut Connection,
+    passkey: &Passkey,
+    document: &Document,
+    challenge: [u8; 32],
+    signed: &SignedAction,
+    now: Timestamp,
+) -> Result<(), ActionError> {
     let inconsistent = |column| StorageError::Inconsistent { table: "credentials", column };
     let key = SigningKey {
         public_key_cose: BASE64URL_NOPAD.decode(passkey.public_key.as_bytes()).map_err(|_| inconsistent("public_key"))?,
@@ -153,8 +156,8 @@ async fn verify(
     checked.public_key().verify(checked.message(), checked.signature()).map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
     let verified =
         checked.signature_was_valid().inspect_err(|error| tracing::warn!(credential = %passkey.id, %error, "a signature was refused"))?;
-    if !credentials::note_use(db, &passkey, verified.sign_count, verified.backed_up, &passkey.webauthn, now).await? {
+    if !credentials::note_use(db, passkey, verified.sign_count, verified.backed_up, &passkey.webauthn, now).await? {
         return Err(ActionError::UsedTwice);
     }
-    Ok(SignedAction { credential: passkey.id, ..signed })
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{RequestBackend, change::refused};
 use crate::{
     action::{Actor, Export},
-    storage::{Connection, history},
+    storage::{Connection, credentials, history},
 };
 use app::{
     action::history::entry::{Entry, What},
@@ -11,7 +11,7 @@ use app::{
     refusal::{Code, Refusal},
     rpc::history::{HistoryPage, PAGE},
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn page(backend: &RequestBackend, before: Option<u64>) -> Result<HistoryPage, Refusal> {
     let failed = |error| backend.storage_failed(error);
@@ -54,14 +54,14 @@ async fn with_proofs(backend: &RequestBackend, db: &mut Connection, actor: Actor
     let failed = |error| backend.storage_failed(error);
     let entries: Vec<Entry> = lines.iter().filter_map(|line| Entry::parse(line).ok()).collect();
     let mut registrations = Vec::new();
-    let mut credentials = BTreeSet::<CredentialId>::new();
+    let mut seen = BTreeSet::<CredentialId>::new();
     for entry in &entries {
         let (credential, signs) = match &entry.what {
             What::Genesis(genesis) => (genesis.credentials.passkey.id, false),
             What::Registration(registration) => (registration.credentials.passkey.id, false),
             What::Action(action) => (action.credential, true),
         };
-        let is_new = credentials.insert(credential);
+        let is_new = seen.insert(credential);
         if signs
             && is_new
             && let Some(line) = history::registration_of(db, actor.organization, credential).await.map_err(failed)?
@@ -69,10 +69,16 @@ async fn with_proofs(backend: &RequestBackend, db: &mut Connection, actor: Actor
             registrations.push(line);
         }
     }
+    let mut passkeys = BTreeMap::new();
+    for id in seen {
+        if let Some(name) = credentials::find_name(db, actor.organization, id).await.map_err(failed)? {
+            passkeys.insert(id, name);
+        }
+    }
     let head = history::head(db, actor.organization).await.map_err(failed)?.unwrap_or_default();
     let next = entries.last().map(|entry| entry.index).filter(|oldest| *oldest > 0);
     Ok(HistoryPage {
-        passkeys: history::credential_names(db, actor.organization, &credentials).await.map_err(failed)?.into_iter().collect(),
+        passkeys,
         lines,
         registrations,
         size: head.size(),

@@ -153,6 +153,19 @@ impl RequestBackend {
     }
 }
 
+/// What one page of a list shows.
+const PAGE: usize = 50;
+/// What is asked of storage for it: one more than is shown tells whether there is a next page.
+const ONE_MORE: i64 = 51;
+
+/// The page, and where the next one begins, if there is one: behind its last row, by this key.
+fn one_page<T>(mut found: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option<String>) {
+    let more = found.len() > PAGE;
+    found.truncate(PAGE);
+    let next = found.last().filter(|_| more).map(key);
+    (found, next)
+}
+
 /// Eight symbols to find a log line by.
 fn incident(ambient: &Ambient) -> String {
     data_encoding::BASE32_NOPAD.encode(&ambient.bytes::<5>())

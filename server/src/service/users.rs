@@ -1,24 +1,18 @@
 //! Reading the organization's people.
 
-use super::RequestBackend;
+use super::{ONE_MORE, RequestBackend, one_page};
 use crate::storage::{credentials, history, outbox, permissions, users};
 use app::{
     action::{
         change::{PermissionRef, UserRef},
         history::entry::Entry,
+        rules::may_be_given,
     },
-    domain::{
-        id::UserId,
-        operation::{Operation, Operations},
-        time::Timestamp,
-        user::UserStatus,
-    },
+    domain::{id::UserId, operation::Operation, time::Timestamp, user::UserStatus},
     refusal::{Code, Refusal},
     rpc::users::{ActivityRow, HeldPermission, MailState, PasskeyRow, UserDetails, UserList, UserRow},
 };
 
-/// Users on one page.
-const PAGE: usize = 50;
 /// Entries of recent activity.
 const ACTIVITY: i64 = 10;
 /// Permissions to choose from.
@@ -33,18 +27,14 @@ pub(super) async fn list(backend: &RequestBackend, search: &str, status: Option<
     let may = backend.require(&mut db, actor, Operation::UsersRead).await?;
     let search: String = search.trim().chars().take(SEARCH_LENGTH).collect();
     let filter = users::Filter { search: &search, status, after };
-    // One more than is shown tells whether there is a next page.
-    let limit = i64::try_from(PAGE + 1).unwrap_or(i64::MAX);
-    let mut found = users::list(&mut db, actor.organization, filter, limit).await.map_err(failed)?;
-    let more = found.len() > PAGE;
-    found.truncate(PAGE);
+    let found = users::list(&mut db, actor.organization, filter, ONE_MORE).await.map_err(failed)?;
+    let (found, next) = one_page(found, |(user, _)| user.email.key());
     let ids: Vec<UserId> = found.iter().map(|(user, _)| user.id).collect();
     let names = if may.allows(Operation::AssignmentsRead) {
         permissions::names_held_by(&mut db, actor.organization, &ids).await.map_err(failed)?
     } else {
         Vec::new()
     };
-    let next = found.last().filter(|_| more).map(|(user, _)| user.email.key());
     let users = found
         .into_iter()
         .map(|(user, until)| {
@@ -81,7 +71,7 @@ pub(super) async fn details(backend: &RequestBackend, id: UserId) -> Result<User
         let all = permissions::list(&mut db, organization, None, CHOICE).await.map_err(failed)?;
         all.into_iter()
             .filter(|permission| !permission.is_archived && !held.iter().any(|(_, held, _)| held.id == permission.id))
-            .filter(|permission| may.covers(&permission.operations) || (permission.is_managed && permission.operations != Operations::All))
+            .filter(|permission| may_be_given(permission, &may).is_ok())
             .map(|permission| {
                 (PermissionRef { id: permission.id, name: permission.name, version: permission.version }, permission.operations)
             })

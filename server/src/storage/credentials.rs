@@ -270,6 +270,19 @@ pub async fn list_passkeys(db: &mut Connection, organization: OrganizationId, us
         .collect())
 }
 
+/// What people call a credential of this organization; nothing, when it was removed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_name(db: &mut Connection, organization: OrganizationId, id: CredentialId) -> Result<Option<String>, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT name FROM credentials WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|(name,)| name))
+}
+
 /// How many active passkeys a user has.
 ///
 /// # Errors

@@ -1,11 +1,10 @@
 //! History's lines, and the head of each organization's history.
 
-use super::{Connection, StorageError, parse};
+use super::{Connection, StorageError};
 use app::{
     action::history::merkle::Frontier,
     domain::id::{ActionId, CredentialId, OrganizationId, UserId},
 };
-use std::collections::BTreeSet;
 
 /// An entry to write.
 #[derive(Debug, Clone, Copy)]
@@ -155,29 +154,6 @@ pub async fn registration_of(
             .fetch_optional(db)
             .await?;
     Ok(row.map(|(line,)| line))
-}
-
-/// What people call these credentials; those that were removed are missing.
-///
-/// # Errors
-/// When the database fails.
-pub async fn credential_names(
-    db: &mut Connection,
-    organization: OrganizationId,
-    credentials: &BTreeSet<CredentialId>,
-) -> Result<Vec<(CredentialId, String)>, StorageError> {
-    let mut names = Vec::new();
-    for credential in credentials {
-        let row: Option<(String, String)> = sqlx::query_as("SELECT id, name FROM credentials WHERE organization_id = $1 AND id = $2")
-            .bind(organization.to_string())
-            .bind(credential.to_string())
-            .fetch_optional(&mut *db)
-            .await?;
-        if let Some((id, name)) = row {
-            names.push((parse(&id, "credentials", "id")?, name));
-        }
-    }
-    Ok(names)
 }
 
 fn place(size: u64) -> Result<i64, StorageError> {
