@@ -75,7 +75,7 @@ test("an admin invites a coworker, who comes in by the mail and may do nothing y
     await sign(page, passkey, "Create and sign");
     await expect(dialog.locator(".sign-sentence")).toHaveText(`Done: Create user ${grace.email} as Employee, external id 4711`);
     await expect(dialog.locator(".fingerprint")).toHaveText(fingerprint);
-    await expect(dialog.getByRole("link", { name: "1", exact: true }), "the entry's number in history").toHaveAttribute("href", "/org/history/1");
+    await expect(dialog.getByRole("link", { name: "Entry 1", exact: true }), "the entry's number in history").toHaveAttribute("href", "/org/history/1");
     await closeReceipt(page);
   });
 

@@ -144,7 +144,7 @@ pub fn Frame(
             <main id="main" tabindex="-1">
                 <div class="head">
                     {up}
-                    <h1><bdi>{title}</bdi></h1>
+                    <h1><bdi>{breakable(&title)}</bdi></h1>
                     {action.map(|action| view! { <div class="head-action">{action}</div> })}
                 </div>
                 <SentBack />
@@ -153,4 +153,9 @@ pub fn Frame(
         </div>
     }
     .into_any()
+}
+
+/// A title that is broken behind the @ of a mail address, sooner than within its words.
+fn breakable(title: &str) -> impl IntoView + use<> {
+    title.split_inclusive('@').map(|part| view! { {part.to_owned()} <wbr /> }).collect_view()
 }

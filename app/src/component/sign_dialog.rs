@@ -26,7 +26,7 @@ use crate::{
         webauthn_json::WebAuthnJson,
     },
 };
-use leptos::{either::EitherOf4, ev, html, prelude::*, task::spawn_local};
+use leptos::{either::EitherOf4, ev, html, mount::mount_to, prelude::*, task::spawn_local, wasm_bindgen::JsCast};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -144,9 +144,7 @@ pub fn SignDialog(
             node_ref=signing.dialog
             on:cancel=move |event: ev::Event| signing.cancelled(&event)
             on:close=move |_| signing.closed()
-        >
-            {move || signing.is_open.get().then(|| signing.content())}
-        </dialog>
+        ></dialog>
     }
 }
 
@@ -202,10 +200,12 @@ impl Signing {
                 self.prepare();
             }
         }));
-        // The title is new each time that the dialog opens, and by then all of the dialog is there.
+        // The server never renders an open dialog, so nothing in it has to be brought to life: it is put in when it opens.
+        let inside = StoredValue::new_local(None);
         react(Box::new(move || {
-            if let (Some(dialog), Some(title)) = (self.dialog.get(), self.title.get())
-                && !dialog.open()
+            let dialog = self.dialog.get().filter(|_| self.is_open.get());
+            inside.set_value(dialog.clone().map(|dialog| mount_to(dialog.unchecked_into(), move || self.content())));
+            if let (Some(dialog), Some(title)) = (dialog, self.title.get_untracked())
                 && dialog.show_modal().is_ok()
             {
                 let _ = title.focus();
@@ -518,7 +518,7 @@ fn done(reviewed: &Reviewed, receipt: &Receipt) -> impl IntoView + use<> {
             <p class="sign-sentence" dir="auto">"Done: " {sentence(&reviewed.document.change)}</p>
             {receipt.invitation.as_ref().map(invitation)}
             <dl class="sign-facts">
-                <div><dt>"Entry in history"</dt><dd><a href=path>{number}</a></dd></div>
+                <div><dt>"In history"</dt><dd><a href=path>"Entry " {number}</a></dd></div>
                 <div><dt>"Fingerprint"</dt><dd><code class="fingerprint">{reviewed.fingerprint.clone()}</code></dd></div>
                 <div><dt>"Signed by"</dt><dd>{reviewed.document.actor.email.to_string()}</dd></div>
                 <div><dt>"Executed"</dt><dd><Moment at=receipt.executed_at /></dd></div>

@@ -8,7 +8,7 @@ use crate::{
     component::{
         alert::Alert,
         form::react,
-        operation_list::{EVERY_OPERATION, OperationList, count},
+        operation_list::OperationList,
         select::Select,
         sign_dialog::{After, SignDialog},
     },
@@ -50,16 +50,12 @@ pub(super) fn GivePermission(
         }
     };
     let allows = move || {
-        find(&chosen.get()).map(|(_, operations)| {
-            let title = if operations == Operations::All { EVERY_OPERATION.to_owned() } else { count(&operations) };
-            let list = match operations {
-                Operations::All => Either::Left(()),
-                Operations::These(operations) => Either::Right(view! { <OperationList operations=operations.into_iter().collect() /> }),
-            };
-            view! {
-                <p>"It lets them do: " {title.to_lowercase()} "."</p>
-                {list}
-            }
+        find(&chosen.get()).map(|(_, operations)| match operations {
+            Operations::All => Either::Left(view! { <p>"It lets them do everything, also what later versions bring."</p> }),
+            Operations::These(operations) => Either::Right(view! {
+                <p>"It lets them do this:"</p>
+                <OperationList operations=operations.into_iter().collect() />
+            }),
         })
     };
     view! {
