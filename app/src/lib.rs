@@ -25,6 +25,7 @@ use leptos_router::{
     path,
 };
 use page::{
+    account::Account as OwnAccount,
     dev_mail::DevMail,
     get_started::{account::Account, activate::Activate, mail::Mail, passkey::Passkey, recovery_kit::RecoveryKit},
     login::Login,
@@ -88,6 +89,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/org/permissions/:id/edit") view=EditPermission ssr=SsrMode::Async />
                 <Route path=path!("/org/history") view=History ssr=SsrMode::Async />
                 <Route path=path!("/org/history/:index") view=HistoryEntry ssr=SsrMode::Async />
+                <Route path=path!("/account") view=OwnAccount ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail") view=DevMail ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

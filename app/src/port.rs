@@ -10,10 +10,12 @@ use crate::{
     refusal::{Code, Refusal},
     rpc::{
         about::{About, LocalMail},
+        account::{Account, KitTest},
         change::{Prepared, Receipt},
         get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
         history::HistoryPage,
         permissions::{PermissionDetails, PermissionList},
+        sessions::SessionList,
         sign_in::{SignInChallenge, Viewer},
         users::{UserDetails, UserList},
     },
@@ -62,6 +64,20 @@ pub trait Backend: Send + Sync {
     async fn sign_out_everywhere(&self) -> Result<(), Refusal>;
     /// Who is signed in, and what they may do.
     async fn viewer(&self) -> Result<Viewer, Refusal>;
+
+    /// What the viewer signs with.
+    async fn account(&self) -> Result<Account, Refusal>;
+    /// Begins a test of the viewer's recovery kit.
+    async fn start_kit_test(&self) -> Result<KitTest, Refusal>;
+    /// Notes that the kit works, if its key made this signature. Nothing else is changed, and the kit isn't used up.
+    async fn finish_kit_test(&self, id: ChallengeId, signature: String) -> Result<(), Refusal>;
+
+    /// The viewer's sessions.
+    async fn sessions(&self) -> Result<SessionList, Refusal>;
+    /// Ends one of the viewer's sessions.
+    async fn end_one_session(&self, id: String) -> Result<(), Refusal>;
+    /// Ends all of the viewer's sessions but this one.
+    async fn end_other_sessions(&self) -> Result<(), Refusal>;
 
     /// Authorizes a change, writes its document and keeps it for five minutes. Nothing is changed yet.
     async fn prepare_change(&self, change: Change) -> Result<Prepared, Refusal>;

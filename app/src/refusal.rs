@@ -28,6 +28,8 @@ pub enum Code {
     PasskeyRefused,
     /// Nobody here has this passkey.
     UnknownPasskey,
+    /// A recovery code that is one, but of another kit.
+    WrongKit,
     /// Nobody is signed in.
     SignedOut,
     /// The operator doesn't let strangers create organizations.
@@ -54,7 +56,7 @@ impl Code {
     /// The HTTP status that goes with it.
     pub const fn status(self) -> u16 {
         match self {
-            Self::InvalidInput | Self::PasskeyRefused => 422,
+            Self::InvalidInput | Self::PasskeyRefused | Self::WrongKit => 422,
             Self::BadRequest | Self::WrongCode | Self::ExpiredCode | Self::EndedCode => 400,
             Self::NoRegistration | Self::SignedOut | Self::UnknownPasskey => 401,
             Self::Closed | Self::NotPermitted => 403,

@@ -332,6 +332,12 @@ export const STATES: readonly State[] = [
       await open(page, "/org");
     },
   },
+  ofAdmin("account", () => "/account"),
+  ofAdmin("account, a group of the kit mistyped", () => "/account", async ({ page }) => {
+    await page.getByLabel("Recovery code").fill("10003-00002-00003-00004-00005-00006-00008");
+    await page.getByRole("button", { name: "Test my kit" }).click();
+    await expect(alertOn(page)).toBeVisible();
+  }),
   {
     name: "sign in",
     reach: async ({ page, passkey }) => {

@@ -71,7 +71,7 @@ test.describe("with the keyboard alone", () => {
 
   test("the first stop leads past the header", async ({ page, office, passkey }) => {
     await enterAs(page, passkey, office.admin);
-    for (const path of ["/", "/login", "/get-started", "/org/users", "/org/permissions/new", "/org/history"]) {
+    for (const path of ["/", "/login", "/get-started", "/account", "/org/users", "/org/permissions/new", "/org/history"]) {
       await open(page, path);
       await page.keyboard.press("Tab");
       const skip = page.locator(":focus");
@@ -261,7 +261,7 @@ test("with text twice as large nothing sticks out", async ({ page, staff, passke
   await page.setViewportSize({ width: 640, height: 800 });
   await enterAs(page, passkey, staff.admin);
   const ofStaff = [staff.active.path, staff.invited.path, staff.permission.path, `${staff.permission.path}/edit`];
-  for (const path of ["/", "/login", "/get-started", "/org", "/org/users", "/org/users/new", "/org/permissions", "/org/history", "/org/history/4", ...ofStaff]) {
+  for (const path of ["/", "/login", "/get-started", "/account", "/org", "/org/users", "/org/users/new", "/org/permissions", "/org/history", "/org/history/4", ...ofStaff]) {
     await open(page, path);
     // Page scripts may set styles by CSSOM; the policy is about markup.
     await page.evaluate(() => {

@@ -123,7 +123,7 @@ test("an admin invites a coworker, who comes in by the mail and may do nothing y
     await openUser(page, grace.email);
     const main = page.getByRole("main");
     await expect(main).toContainText("Active");
-    await expect(main).toContainText("Synced between devices");
+    await expect(main).toContainText("Synced by its provider");
     await expect(main).toContainText("Signed up with a passkey and a recovery kit");
     await expect(main).toContainText(`Create user ${grace.email} as Employee`);
     await expect(page.getByRole("button", { name: "Send again" })).toBeHidden();

@@ -1,6 +1,6 @@
 import { expect, test } from "../support/fixtures.ts";
 import { Authenticator, failingGet, strayPasskey, withoutWebAuthn } from "../support/passkey.ts";
-import { alertOn, createOrganization, expectDashboard, expectHeading, open, ready, signInByAutofill, signInByButton, signOut, switchOffAutofill } from "../support/wizard.ts";
+import { alertOn, createOrganization, expectDashboard, expectHeading, open, signInByAutofill, signInByButton, signOut, switchOffAutofill } from "../support/wizard.ts";
 
 test("by autofill, without a click", async ({ page, mail, person, passkey }) => {
   await createOrganization(page, mail, person, passkey);
@@ -62,7 +62,7 @@ test("signing out everywhere ends the sessions of other browsers too", async ({ 
   await signInByButton(other, synchronised);
   await expectDashboard(other, person);
 
-  await ready(page);
+  await open(page, "/account");
   await page.getByRole("button", { name: "Sign out everywhere" }).click();
   await expect(page).toHaveURL(/\/login/);
   await other.reload();

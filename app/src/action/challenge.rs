@@ -5,6 +5,8 @@
 pub enum Purpose {
     /// A new recovery key proves that its owner holds it.
     RecoveryKey,
+    /// A recovery kit is tested: its key signs, and nothing else comes of it.
+    RecoveryKeyTest,
     /// An action is signed.
     Action,
     /// Whatever an action creates gets its id.
@@ -13,12 +15,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::RecoveryKey, Self::Action, Self::CreatedId];
+    pub const ALL: [Self; 4] = [Self::RecoveryKey, Self::RecoveryKeyTest, Self::Action, Self::CreatedId];
 
     /// The tag that opens the framed bytes: ASCII, without a zero byte.
     pub fn tag(self) -> &'static str {
         match self {
             Self::RecoveryKey => "countersign/recovery-key/v1",
+            Self::RecoveryKeyTest => "countersign/recovery-key-test/v1",
             Self::Action => "countersign/action/v1",
             Self::CreatedId => "countersign/created-id/v1",
         }

@@ -1,12 +1,18 @@
-//! A recovery key shows that its owner holds it by signing the challenge of its registration, under a tag of its own.
+//! A recovery key shows that its owner holds it by signing a challenge: of its registration, or of a test of the kit. Each
+//! has a tag of its own, so that no signature does for anything else.
 //!
-//! Without this, a browser could register somebody else's public key, or one that nobody holds.
+//! Without the first, a browser could register somebody else's public key, or one that nobody holds.
 
 use super::challenge::{Purpose, frame};
 
 /// What a new recovery key signs: the registration's challenge, framed for [`Purpose::RecoveryKey`].
 pub fn recovery_key_message(challenge: &[u8]) -> Vec<u8> {
     frame(Purpose::RecoveryKey, challenge)
+}
+
+/// What a recovery key signs when its kit is tested: the test's challenge, framed for [`Purpose::RecoveryKeyTest`].
+pub fn recovery_test_message(challenge: &[u8]) -> Vec<u8> {
+    frame(Purpose::RecoveryKeyTest, challenge)
 }
 
 /// Verifies that the owner of an Ed25519 public key (32 bytes, RFC 8032) signed [`recovery_key_message`].
@@ -17,6 +23,16 @@ pub fn recovery_key_message(challenge: &[u8]) -> Vec<u8> {
 #[cfg(feature = "ssr")]
 pub fn verify_recovery_key(public_key: &[u8; 32], challenge: &[u8], signature: &[u8]) -> Result<(), super::cose::InvalidSignature> {
     super::cose::PublicKey::Ed25519(*public_key).verify(&recovery_key_message(challenge), signature)
+}
+
+/// Verifies that the owner of an Ed25519 public key (32 bytes, RFC 8032) signed [`recovery_test_message`].
+///
+/// # Errors
+///
+/// The signature isn't valid, or the key isn't.
+#[cfg(feature = "ssr")]
+pub fn verify_recovery_test(public_key: &[u8; 32], challenge: &[u8], signature: &[u8]) -> Result<(), super::cose::InvalidSignature> {
+    super::cose::PublicKey::Ed25519(*public_key).verify(&recovery_test_message(challenge), signature)
 }
 
 #[cfg(all(test, feature = "ssr"))]
@@ -39,6 +55,10 @@ mod tests {
         assert_eq!(verify_recovery_key(&[2; 32], b"challenge", signature.as_ref()), refused);
         assert_eq!(verify_recovery_key(&key, b"challenge", &signature.as_ref()[1..]), refused);
         assert_eq!(verify_recovery_key(&key, b"challenge", b""), refused);
+        let test = pair.sign(&recovery_test_message(b"challenge"));
+        assert_eq!(verify_recovery_key(&key, b"challenge", test.as_ref()), refused);
+        assert_eq!(verify_recovery_test(&key, b"challenge", test.as_ref()), Ok(()));
+        assert_eq!(verify_recovery_test(&key, b"challenge", signature.as_ref()), refused);
         let unframed = pair.sign(b"challenge");
         assert_eq!(verify_recovery_key(&key, b"challenge", unframed.as_ref()), refused);
     }

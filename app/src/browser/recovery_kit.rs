@@ -1,13 +1,13 @@
 //! The recovery kit's secret: made here, kept in this tab until it is registered, never sent.
 //!
 //! Kit code → HKDF-SHA-256 (random salt, info `countersign/recovery/v1`) → Ed25519 seed → key pair, all by WebCrypto. What
-//! leaves the browser is the public key, the salt, and a signature over the registration's challenge.
+//! leaves the browser is the public key, the salt, and a signature over the challenge of its registration or of a test.
 
 use super::webcrypto::{crypto, run, subtle, uses};
 use crate::{
     action::{
         recovery_code::{RECOVERY_HKDF_INFO, RecoveryCode},
-        recovery_key::recovery_key_message,
+        recovery_key::{recovery_key_message, recovery_test_message},
     },
     rpc::get_started::RecoveryKeyProof,
 };
@@ -51,8 +51,7 @@ pub fn forget() {
 /// # Errors
 /// A sentence, when this browser's WebCrypto has no Ed25519.
 pub async fn prove(code: &RecoveryCode, challenge: &str) -> Result<RecoveryKeyProof, String> {
-    let challenge =
-        BASE64URL_NOPAD.decode(challenge.as_bytes()).map_err(|_| "The server's challenge can't be read. Reload the page.".to_owned())?;
+    let challenge = decode(challenge)?;
     let salt: [u8; SALT_LENGTH] = random()?;
     derive_and_sign(code, &challenge, &salt).await.map_err(|error| {
         format!(
@@ -62,22 +61,46 @@ pub async fn prove(code: &RecoveryCode, challenge: &str) -> Result<RecoveryKeyPr
     })
 }
 
+/// Signs a test's challenge with the key that this code and this salt make (both base64url): the answer to it.
+///
+/// # Errors
+/// A sentence, when this browser's WebCrypto has no Ed25519.
+pub async fn sign_test(code: &RecoveryCode, salt: &str, challenge: &str) -> Result<String, String> {
+    let (salt, challenge) = (decode(salt)?, decode(challenge)?);
+    derive_and_test(code, &salt, &challenge).await.map_err(|error| {
+        format!("This browser can't use the recovery key ({}). Update it, or test in another one.", super::describe(&error))
+    })
+}
+
+async fn derive_and_test(code: &RecoveryCode, salt: &[u8], challenge: &[u8]) -> Result<String, JsValue> {
+    let subtle = subtle()?;
+    let key = derive(&subtle, code, salt).await?;
+    sign(&subtle, &key, &recovery_test_message(challenge)).await
+}
+
 async fn derive_and_sign(code: &RecoveryCode, challenge: &[u8], salt: &[u8]) -> Result<RecoveryKeyProof, JsValue> {
     let subtle = subtle()?;
-    let mut pkcs8 = PKCS8_PREFIX.to_vec();
-    pkcs8.extend(hkdf(&subtle, code.secret(), salt).await?);
-    let key: CryptoKey = run(subtle.import_key_with_str("pkcs8", &Uint8Array::from(pkcs8.as_slice()), "Ed25519", true, &uses("sign")))
-        .await?
-        .unchecked_into();
+    let key = derive(&subtle, code, salt).await?;
     let exported = run(subtle.export_key("jwk", &key)).await?;
     let public_key = Reflect::get(&exported, &"x".into())?.as_string().ok_or("no public key")?;
-    let message = recovery_key_message(challenge);
-    let signature = run(subtle.sign_with_str_and_u8_array("Ed25519", &key, &message)).await?;
-    Ok(RecoveryKeyProof {
-        public_key,
-        salt: BASE64URL_NOPAD.encode(salt),
-        signature: BASE64URL_NOPAD.encode(&Uint8Array::new(&signature).to_vec()),
-    })
+    let signature = sign(&subtle, &key, &recovery_key_message(challenge)).await?;
+    Ok(RecoveryKeyProof { public_key, salt: BASE64URL_NOPAD.encode(salt), signature })
+}
+
+async fn derive(subtle: &SubtleCrypto, code: &RecoveryCode, salt: &[u8]) -> Result<CryptoKey, JsValue> {
+    let mut pkcs8 = PKCS8_PREFIX.to_vec();
+    pkcs8.extend(hkdf(subtle, code.secret(), salt).await?);
+    let key = Uint8Array::from(pkcs8.as_slice());
+    Ok(run(subtle.import_key_with_str("pkcs8", &key, "Ed25519", true, &uses("sign"))).await?.unchecked_into())
+}
+
+async fn sign(subtle: &SubtleCrypto, key: &CryptoKey, message: &[u8]) -> Result<String, JsValue> {
+    let signature = run(subtle.sign_with_str_and_u8_array("Ed25519", key, message)).await?;
+    Ok(BASE64URL_NOPAD.encode(&Uint8Array::new(&signature).to_vec()))
+}
+
+fn decode(base64url: &str) -> Result<Vec<u8>, String> {
+    BASE64URL_NOPAD.decode(base64url.as_bytes()).map_err(|_| "The server's challenge can't be read. Reload the page.".to_owned())
 }
 
 async fn hkdf(subtle: &SubtleCrypto, secret: &[u8], salt: &[u8]) -> Result<Vec<u8>, JsValue> {

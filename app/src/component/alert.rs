@@ -52,6 +52,7 @@ fn label(field: &str) -> &'static str {
         "name" => "Name: ",
         "organization" => "Organization's name: ",
         "code" => "Code from the mail: ",
+        "kit" => "Recovery code: ",
         "external_id" => "External id: ",
         "operations" => "Operations: ",
         "permission" => "Permission: ",

@@ -24,10 +24,12 @@ pub enum Place {
     Permissions,
     /// Every change.
     History,
+    /// One's own passkeys, kit and sessions.
+    Account,
 }
 
 impl Place {
-    const ALL: [Self; 4] = [Self::Home, Self::Users, Self::Permissions, Self::History];
+    const ALL: [Self; 5] = [Self::Home, Self::Users, Self::Permissions, Self::History, Self::Account];
 
     /// Its name.
     pub const fn label(self) -> &'static str {
@@ -36,6 +38,7 @@ impl Place {
             Self::Users => "Users",
             Self::Permissions => "Permissions",
             Self::History => "History",
+            Self::Account => "Account",
         }
     }
 
@@ -46,13 +49,14 @@ impl Place {
             Self::Users => "/org/users",
             Self::Permissions => "/org/permissions",
             Self::History => "/org/history",
+            Self::Account => "/account",
         }
     }
 
     /// What someone needs to go there, if anything.
     pub const fn operation(self) -> Option<Operation> {
         match self {
-            Self::Home => None,
+            Self::Home | Self::Account => None,
             Self::Users => Some(Operation::UsersRead),
             Self::Permissions => Some(Operation::PermissionsRead),
             Self::History => Some(Operation::HistoryRead),
@@ -70,6 +74,7 @@ impl Place {
             Self::Users => Glyph::People,
             Self::Permissions => Glyph::Key,
             Self::History => Glyph::Scroll,
+            Self::Account => Glyph::Passkey,
         }
     }
 }

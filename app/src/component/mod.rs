@@ -1,6 +1,7 @@
 //! The pieces that pages are made of, one file each. Most are plain and only rendered by the server; those that live in the
 //! browser are islands.
 
+pub mod activity_list;
 pub mod alert;
 pub mod code_form;
 pub mod copy_button;
@@ -15,6 +16,7 @@ pub mod operation_list;
 pub mod operation_picker;
 pub mod paging;
 pub mod particulars;
+pub mod passkey_cards;
 pub mod qr;
 pub mod relative;
 pub mod seal;

@@ -38,7 +38,7 @@ const fn words(code: Code) -> &'static str {
         Code::ActionOver => "This was signed already, or its time is over. Look at it again, and begin anew if it is still to be done.",
         Code::TooMany => "That was too often. Wait a while, then try again.",
         Code::Unavailable | Code::Unreachable => "The server can't do that right now. Nothing was changed. Try again in a while.",
-        Code::BadRequest | Code::PasskeyRefused | Code::UnknownPasskey | Code::NotFound | Code::Internal => {
+        Code::BadRequest | Code::PasskeyRefused | Code::UnknownPasskey | Code::WrongKit | Code::NotFound | Code::Internal => {
             "That didn't work. Nothing was changed. Try again."
         }
     }

@@ -104,6 +104,11 @@ id!(
     "ma"
 );
 id!(
+    /// Something that happened around an account.
+    ActivityId,
+    "ev"
+);
+id!(
     /// A permission.
     PermissionId,
     "pm"

@@ -2,10 +2,12 @@
 //! the [`Backend`](crate::port::Backend), which decides whether this browser may.
 
 pub mod about;
+pub mod account;
 pub mod change;
 pub mod get_started;
 pub mod history;
 pub mod permissions;
+pub mod sessions;
 pub mod sign_in;
 pub mod users;
 pub mod webauthn_json;

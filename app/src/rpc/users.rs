@@ -5,6 +5,7 @@
 use crate::{
     action::change::{PermissionRef, UserRef},
     domain::{
+        activity::ActivityKind,
         id::{AssignmentId, UserId},
         operation::Operations,
         time::Timestamp,
@@ -77,6 +78,10 @@ pub struct HeldPermission {
 pub struct PasskeyRow {
     /// What people call it.
     pub name: String,
+    /// Which provider or model it is in, if that is known.
+    pub provider: Option<String>,
+    /// How it can be reached, in WebAuthn's words.
+    pub transports: Vec<String>,
     /// Whether it is synced, as by a password manager, or bound to one device.
     pub is_synced: bool,
     /// When it was made.
@@ -87,7 +92,7 @@ pub struct PasskeyRow {
 
 /// An entry of history that is about someone, or by them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActivityRow {
+pub struct RecentEntry {
     /// The entry.
     pub index: u64,
     /// By whom.
@@ -96,6 +101,19 @@ pub struct ActivityRow {
     pub sentence: String,
     /// When.
     pub at: Timestamp,
+}
+
+/// Something that happened around someone's account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityRow {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub kind: ActivityKind,
+    /// A mail's subject; else empty.
+    pub detail: String,
+    /// By which browser, in words, and from which address; nothing, when it was the server itself.
+    pub from: Option<(String, String)>,
 }
 
 /// Everything about one user that the viewer may know.
@@ -114,7 +132,9 @@ pub struct UserDetails {
     /// Their passkeys.
     pub passkeys: Vec<PasskeyRow>,
     /// The newest entries about them or by them; nothing, when the viewer may not read history.
-    pub activity: Option<Vec<ActivityRow>>,
+    pub changes: Option<Vec<RecentEntry>>,
+    /// What happened around their account last, newest first.
+    pub activity: Vec<ActivityRow>,
     /// The server's time.
     pub now: Timestamp,
 }

@@ -30,8 +30,9 @@ use axum::{
 use futures_util::stream;
 use leptos::{config::LeptosOptions, prelude::provide_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context};
+use serde_json::json;
 use session_store::DatabaseSessions;
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     csrf::CsrfLayer,
@@ -66,7 +67,10 @@ pub fn router(services: Arc<Services>) -> Router {
         .leptos_routes_with_handler(routes, page)
         .with_state(render);
     let not_found = leptos_axum::render_app_to_stream_with_context(|| (), rendered);
+    // Where password managers send people to look after their passkeys (W3C, passkey endpoints).
+    let endpoints = json!({ "manage": format!("{}/account", services.config.origin_text()) });
     let files = Router::new()
+        .route("/.well-known/passkey-endpoints", get(move || ready(Json(endpoints))))
         .fallback_service(site.not_found_service(any(move |request: Request<Body>| {
             let not_found = not_found.clone();
             async move {

@@ -3,7 +3,7 @@
 
 use crate::{
     ambient::Ambient,
-    service::session::{IDLE, LONGEST, SignedIn, key, read},
+    service::session::{IDLE, LONGEST, SignedIn, hash, key, read},
     storage::{
         Connection, Storage, StorageError,
         sessions::{self, Session},
@@ -12,8 +12,6 @@ use crate::{
 };
 use app::domain::time::Timestamp;
 use async_trait::async_trait;
-use data_encoding::BASE64URL_NOPAD;
-use ring::digest::{SHA256, digest};
 use std::{fmt, time::Duration};
 use tower_sessions::{
     SessionStore,
@@ -95,10 +93,6 @@ impl SessionStore for DatabaseSessions {
         let mut db = self.storage.connection().await.map_err(backend)?;
         sessions::delete(&mut db, &hash(*id)).await.map_err(backend)
     }
-}
-
-fn hash(id: Id) -> String {
-    BASE64URL_NOPAD.encode(digest(&SHA256, &id.0.to_be_bytes()).as_ref())
 }
 
 fn user(record: &Record) -> Option<(app::domain::id::OrganizationId, app::domain::id::UserId)> {

@@ -16,10 +16,15 @@ pub mod worker;
 use crate::{
     ambient::Ambient,
     secret::{SealError, ServerSecret},
-    storage::{Connection, StorageError, outbox},
+    storage::{
+        Connection, StorageError,
+        activity::{self, Event},
+        outbox,
+    },
 };
 use app::domain::{
-    id::{MailId, OrganizationId, UserId},
+    activity::ActivityKind,
+    id::{ActivityId, MailId, OrganizationId, UserId},
     text::EmailAddress,
     time::Timestamp,
 };
@@ -116,7 +121,15 @@ impl Outbox {
             created_at: self.ambient.now(),
             expires_at,
         };
-        Ok(outbox::insert(db, &mail).await?)
+        outbox::insert(db, &mail).await?;
+        let event = Event {
+            at: mail.created_at,
+            kind: ActivityKind::MailWritten,
+            detail: message.subject.clone(),
+            address: String::new(),
+            user_agent: String::new(),
+        };
+        Ok(activity::insert(db, ActivityId::from_bytes(self.ambient.bytes()), organization, user, &event).await?)
     }
 
     /// Tells the worker that something was committed, so that it doesn't wait for its next round.

@@ -4,12 +4,15 @@
 //! app::rpc ──► RequestBackend (one request: session, address) ──► Services ──► storage, passkey ceremonies, outbox
 //! ```
 
+mod account;
+mod activity;
 mod change;
 mod get_started;
 mod history;
 mod limits;
 mod permissions;
 pub mod session;
+mod sessions;
 mod sign_in;
 mod sweep;
 mod users;
@@ -36,10 +39,12 @@ use app::{
     refusal::{Code, Refusal},
     rpc::{
         about::{About, Founding, LocalMail, MailDelivery},
+        account::{Account, KitTest},
         change::{Prepared, Receipt},
         get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
         history::HistoryPage,
         permissions::{PermissionDetails, PermissionList},
+        sessions::SessionList,
         sign_in::{SignInChallenge, Viewer},
         users::{UserDetails, UserList},
     },
@@ -247,7 +252,7 @@ impl Backend for RequestBackend {
     }
 
     async fn sign_out(&self) -> Result<(), Refusal> {
-        self.end_session().await
+        sign_in::sign_out(self).await
     }
 
     async fn sign_out_everywhere(&self) -> Result<(), Refusal> {
@@ -256,6 +261,30 @@ impl Backend for RequestBackend {
 
     async fn viewer(&self) -> Result<Viewer, Refusal> {
         sign_in::viewer(self).await
+    }
+
+    async fn account(&self) -> Result<Account, Refusal> {
+        account::account(self).await
+    }
+
+    async fn start_kit_test(&self) -> Result<KitTest, Refusal> {
+        account::start_kit_test(self).await
+    }
+
+    async fn finish_kit_test(&self, id: ChallengeId, signature: String) -> Result<(), Refusal> {
+        account::finish_kit_test(self, id, &signature).await
+    }
+
+    async fn sessions(&self) -> Result<SessionList, Refusal> {
+        sessions::list(self).await
+    }
+
+    async fn end_one_session(&self, id: String) -> Result<(), Refusal> {
+        sessions::end(self, &id).await
+    }
+
+    async fn end_other_sessions(&self) -> Result<(), Refusal> {
+        sessions::end_others(self).await
     }
 
     async fn prepare_change(&self, change: Change) -> Result<Prepared, Refusal> {

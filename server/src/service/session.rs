@@ -2,12 +2,21 @@
 
 use super::RequestBackend;
 use app::{
-    domain::id::{OrganizationId, RegistrationId, UserId},
+    domain::{
+        activity::ActivityKind,
+        id::{OrganizationId, RegistrationId, UserId},
+    },
     refusal::{Code, Refusal},
 };
+use data_encoding::BASE64URL_NOPAD;
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::Duration;
-use tower_sessions::{Expiry, cookie::time::OffsetDateTime, session::Record};
+use tower_sessions::{
+    Expiry,
+    cookie::time::OffsetDateTime,
+    session::{Id, Record},
+};
 
 /// A session ends this long after sign-in, whatever happens.
 pub const LONGEST: Duration = Duration::from_hours(7 * 24);
@@ -50,12 +59,20 @@ impl RequestBackend {
 
     /// Signs this browser in, under a new session id.
     pub(super) async fn begin_session(&self, signed_in: SignedIn) -> Result<(), Refusal> {
-        self.begin(key::SIGNED_IN, signed_in, LONGEST).await
+        self.begin(key::SIGNED_IN, signed_in, LONGEST).await?;
+        let failed = |error| self.storage_failed(error);
+        let mut db = self.services.storage.connection().await.map_err(failed)?;
+        self.note(&mut db, signed_in, ActivityKind::SignedIn).await.map_err(failed)
     }
 
     /// Binds a registration to this browser, under a new session id. Whoever was signed in here no longer is.
     pub(super) async fn begin_registration(&self, registration: RegistrationId) -> Result<(), Refusal> {
         self.begin(key::REGISTRATION, registration, REGISTRATION).await
+    }
+
+    /// By what storage knows this browser's session, if it has one.
+    pub(super) fn session_hash(&self) -> Option<String> {
+        self.session.id().map(hash)
     }
 
     /// Ends this browser's session.
@@ -82,6 +99,11 @@ impl RequestBackend {
     fn session_failed(&self, error: tower_sessions::session::Error) -> Refusal {
         self.hide(Code::Unavailable, &error)
     }
+}
+
+/// By what storage knows a session: SHA-256 of its id, base64url. Whoever reads it can't sign in with it.
+pub fn hash(id: Id) -> String {
+    BASE64URL_NOPAD.encode(digest(&SHA256, &id.0.to_be_bytes()).as_ref())
 }
 
 /// Reads a value out of a session's record.

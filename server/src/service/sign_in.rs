@@ -6,7 +6,7 @@ use crate::{
     storage::{challenges, credentials, permissions, sessions, users},
 };
 use app::{
-    domain::{id::ChallengeId, user::UserStatus},
+    domain::{activity::ActivityKind, id::ChallengeId, user::UserStatus},
     refusal::{Code, Refusal},
     rpc::sign_in::{SignInChallenge, Viewer},
 };
@@ -49,12 +49,18 @@ pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, res
         backup_eligible: passkey.backup_eligible,
         webauthn: &passkey.webauthn,
     };
-    let after = services.ceremonies.finish_sign_in(&ceremony, &signature, stored).map_err(|error| {
-        tracing::warn!(credential = %passkey.id, "a sign-in was refused");
-        refused(&error)
-    })?;
+    let whom = SignedIn { organization: passkey.organization, user: passkey.user };
+    let after = match services.ceremonies.finish_sign_in(&ceremony, &signature, stored) {
+        Ok(after) => after,
+        Err(error) => {
+            tracing::warn!(credential = %passkey.id, "a sign-in was refused");
+            backend.note(&mut db, whom, ActivityKind::SignInRefused).await.map_err(failed)?;
+            return Err(refused(&error));
+        }
+    };
     // Only told to whoever has just proved to be that user.
     if user.deactivated_at.is_some() {
+        backend.note(&mut db, whom, ActivityKind::SignInRefused).await.map_err(failed)?;
         return Err(Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization."));
     }
     let noted = credentials::note_use(&mut db, &passkey, after.sign_count, after.backed_up, &after.webauthn, services.ambient.now())
@@ -65,7 +71,16 @@ pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, res
     }
     // The session takes a connection of its own: whoever holds one while waiting for another can wait for ever.
     drop(db);
-    backend.begin_session(SignedIn { organization: passkey.organization, user: passkey.user }).await
+    backend.begin_session(whom).await
+}
+
+pub(super) async fn sign_out(backend: &RequestBackend) -> Result<(), Refusal> {
+    if let Some(whom) = backend.signed_in().await? {
+        let failed = |error| backend.storage_failed(error);
+        let mut db = backend.services.storage.connection().await.map_err(failed)?;
+        backend.note(&mut db, whom, ActivityKind::SignedOut).await.map_err(failed)?;
+    }
+    backend.end_session().await
 }
 
 pub(super) async fn sign_out_everywhere(backend: &RequestBackend) -> Result<(), Refusal> {
@@ -73,6 +88,7 @@ pub(super) async fn sign_out_everywhere(backend: &RequestBackend) -> Result<(), 
     let signed_in = backend.signed_in().await?.ok_or_else(signed_out)?;
     let mut db = backend.services.storage.connection().await.map_err(failed)?;
     sessions::delete_of_user(&mut db, signed_in.organization, signed_in.user).await.map_err(failed)?;
+    backend.note(&mut db, signed_in, ActivityKind::SignedOutEverywhere).await.map_err(failed)?;
     drop(db);
     backend.end_session().await
 }

@@ -1,11 +1,15 @@
-//! Removes what ran out: organizations that were never activated, registrations, actions, challenges, sessions, texts of old mails.
+//! Removes what ran out: organizations that were never activated, registrations, actions, challenges, sessions, texts of old mails,
+//! old activity.
 
 use super::{Services, session::IDLE};
-use crate::storage::{StorageError, actions, challenges, organizations, outbox, registrations, sessions};
+use crate::storage::{StorageError, actions, activity, challenges, organizations, outbox, registrations, sessions};
 use std::time::Duration;
 
 /// An organization that isn't activated by then is removed.
 const NEVER_ACTIVATED: Duration = Duration::from_hours(7 * 24);
+
+/// How long activity is kept.
+const ACTIVITY: Duration = Duration::from_hours(90 * 24);
 
 /// Sweeps once.
 ///
@@ -21,8 +25,9 @@ pub async fn sweep(services: &Services) -> Result<(), StorageError> {
     let challenges = challenges::remove_expired(&mut db, now).await?;
     let sessions = sessions::remove_expired(&mut db, now, now.minus(IDLE)).await?;
     let mails = outbox::remove_expired(&mut db, now).await?;
-    if organizations + registrations + actions + challenges + sessions + mails > 0 {
-        tracing::info!(organizations, registrations, actions, challenges, sessions, mails, "removed what ran out");
+    let events = activity::remove_before(&mut db, now.minus(ACTIVITY)).await?;
+    if organizations + registrations + actions + challenges + sessions + mails + events > 0 {
+        tracing::info!(organizations, registrations, actions, challenges, sessions, mails, events, "removed what ran out");
     }
     Ok(())
 }

@@ -1,20 +1,27 @@
 //! Reading the organization's people.
 
 use super::{ONE_MORE, RequestBackend, one_page};
-use crate::storage::{credentials, history, outbox, permissions, users};
+use crate::storage::{Connection, StorageError, credentials, history, outbox, permissions, users};
 use app::{
     action::{
         change::{PermissionRef, UserRef},
         history::entry::Entry,
         rules::may_be_given,
     },
-    domain::{id::UserId, operation::Operation, time::Timestamp, user::UserStatus},
+    domain::{
+        id::{OrganizationId, UserId},
+        operation::Operation,
+        provider,
+        time::Timestamp,
+        user::UserStatus,
+    },
     refusal::{Code, Refusal},
-    rpc::users::{ActivityRow, HeldPermission, MailState, PasskeyRow, UserDetails, UserList, UserRow},
+    rpc::users::{HeldPermission, MailState, PasskeyRow, RecentEntry, UserDetails, UserList, UserRow},
 };
+use data_encoding::BASE64URL_NOPAD;
 
-/// Entries of recent activity.
-const ACTIVITY: i64 = 10;
+/// Entries of history that a user's page shows.
+const RECENT: i64 = 10;
 /// Permissions to choose from.
 const CHOICE: i64 = 200;
 /// What nobody types is cut: a pattern of thousands of characters would only cost time.
@@ -79,10 +86,10 @@ pub(super) async fn details(backend: &RequestBackend, id: UserId) -> Result<User
     } else {
         Vec::new()
     };
-    let passkeys = credentials::list_passkeys(&mut db, organization, id).await.map_err(failed)?;
-    let activity = if may.allows(Operation::HistoryRead) {
-        let lines = history::about(&mut db, organization, id, ACTIVITY).await.map_err(failed)?;
-        Some(lines.iter().filter_map(|line| activity(line)).collect())
+    let passkeys = passkeys(&mut db, organization, id).await.map_err(failed)?;
+    let changes = if may.allows(Operation::HistoryRead) {
+        let lines = history::about(&mut db, organization, id, RECENT).await.map_err(failed)?;
+        Some(lines.iter().filter_map(|line| recent_entry(line)).collect())
     } else {
         None
     };
@@ -95,18 +102,33 @@ pub(super) async fn details(backend: &RequestBackend, id: UserId) -> Result<User
             held.map(|(assignment, permission, operations)| HeldPermission { assignment, permission, operations }).collect()
         }),
         assignable,
-        passkeys: passkeys
-            .into_iter()
-            .map(|passkey| PasskeyRow {
-                name: passkey.name,
-                is_synced: passkey.backed_up,
-                created_at: passkey.created_at,
-                last_used_at: passkey.last_used_at,
-            })
-            .collect(),
-        activity,
+        passkeys,
+        changes,
+        activity: super::activity::recent(&mut db, organization, id).await.map_err(failed)?,
         now: backend.services.ambient.now(),
     })
+}
+
+/// A user's passkeys as pages show them, oldest first.
+pub(super) async fn passkeys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<PasskeyRow>, StorageError> {
+    let listed = credentials::list_passkeys(db, organization, user).await?;
+    Ok(listed
+        .into_iter()
+        .map(|passkey| PasskeyRow {
+            provider: passkey.aaguid.as_deref().and_then(provider_name).map(str::to_owned),
+            // They are only told, never relied on: what can't be read is left out.
+            transports: serde_json::from_str(&passkey.transports).unwrap_or_default(),
+            name: passkey.name,
+            is_synced: passkey.backed_up,
+            created_at: passkey.created_at,
+            last_used_at: passkey.last_used_at,
+        })
+        .collect())
+}
+
+fn provider_name(aaguid: &str) -> Option<&'static str> {
+    let bytes = BASE64URL_NOPAD.decode(aaguid.as_bytes()).ok()?;
+    provider::name(bytes.as_slice().try_into().ok()?)
 }
 
 fn row(user: users::User, invited_until: Option<Timestamp>, permissions: Vec<String>) -> UserRow {
@@ -124,8 +146,8 @@ fn row(user: users::User, invited_until: Option<Timestamp>, permissions: Vec<Str
 }
 
 /// An entry that can't be read is history's to show, not a user's page.
-fn activity(line: &str) -> Option<ActivityRow> {
+fn recent_entry(line: &str) -> Option<RecentEntry> {
     let entry = Entry::parse(line).ok()?;
     let summary = entry.summary().ok()?;
-    Some(ActivityRow { index: entry.index, who: summary.who.into(), sentence: summary.sentence, at: entry.executed_at })
+    Some(RecentEntry { index: entry.index, who: summary.who.into(), sentence: summary.sentence, at: entry.executed_at })
 }

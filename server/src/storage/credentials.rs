@@ -238,6 +238,10 @@ pub async fn allowed(db: &mut Connection, organization: OrganizationId, user: Us
 pub struct ListedPasskey {
     /// What they call it.
     pub name: String,
+    /// Model or provider, base64url.
+    pub aaguid: Option<String>,
+    /// How it can be reached: JSON array of strings.
+    pub transports: String,
     /// Whether it is synced.
     pub backed_up: bool,
     /// When it was made.
@@ -251,8 +255,8 @@ pub struct ListedPasskey {
 /// # Errors
 /// When the database fails.
 pub async fn list_passkeys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<ListedPasskey>, StorageError> {
-    let rows: Vec<(String, Option<String>, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT name, backed_up, created_at, last_used_at FROM credentials
+    let rows: Vec<ListedRow> = sqlx::query_as(
+        "SELECT name, aaguid, transports, backed_up, created_at, last_used_at FROM credentials
          WHERE organization_id = $1 AND user_id = $2 AND kind = 'Fido2' AND deactivated_at IS NULL ORDER BY created_at, id",
     )
     .bind(organization.to_string())
@@ -261,13 +265,96 @@ pub async fn list_passkeys(db: &mut Connection, organization: OrganizationId, us
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(name, backed_up, created_at, last_used_at)| ListedPasskey {
-            name,
-            backed_up: backed_up.as_deref() == Some("yes"),
-            created_at: time(created_at),
-            last_used_at: last_used_at.map(time),
+        .map(|row| ListedPasskey {
+            name: row.name,
+            aaguid: row.aaguid,
+            transports: row.transports.unwrap_or_else(|| "[]".to_owned()),
+            backed_up: row.backed_up.as_deref() == Some("yes"),
+            created_at: time(row.created_at),
+            last_used_at: row.last_used_at.map(time),
         })
         .collect())
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    name: String,
+    aaguid: Option<String>,
+    transports: Option<String>,
+    backed_up: Option<String>,
+    created_at: i64,
+    last_used_at: Option<i64>,
+}
+
+/// A user's recovery key. Byte strings are base64url.
+#[derive(Debug, Clone)]
+pub struct RecoveryKey {
+    /// Our id.
+    pub id: CredentialId,
+    /// What they call its kit.
+    pub name: String,
+    /// Ed25519, 32 bytes.
+    pub public_key: String,
+    /// The salt of its derivation.
+    pub salt: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When its owner last proved that the kit works.
+    pub tested_at: Option<Timestamp>,
+}
+
+/// A user's active recovery key; there is at most one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_recovery_key(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<Option<RecoveryKey>, StorageError> {
+    let row: Option<RecoveryKeyRow> = sqlx::query_as(
+        "SELECT id, name, public_key, salt, created_at, tested_at FROM credentials
+         WHERE organization_id = $1 AND user_id = $2 AND kind = 'RecoveryKey' AND deactivated_at IS NULL",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_optional(db)
+    .await?;
+    row.map(RecoveryKey::try_from).transpose()
+}
+
+#[derive(sqlx::FromRow)]
+struct RecoveryKeyRow {
+    id: String,
+    name: String,
+    public_key: String,
+    salt: Option<String>,
+    created_at: i64,
+    tested_at: Option<i64>,
+}
+
+impl TryFrom<RecoveryKeyRow> for RecoveryKey {
+    type Error = StorageError;
+
+    fn try_from(row: RecoveryKeyRow) -> Result<Self, StorageError> {
+        Ok(Self {
+            id: parse(&row.id, "credentials", "id")?,
+            name: row.name,
+            public_key: row.public_key,
+            salt: row.salt.ok_or(StorageError::Inconsistent { table: "credentials", column: "salt" })?,
+            created_at: time(row.created_at),
+            tested_at: row.tested_at.map(time),
+        })
+    }
+}
+
+/// Notes that a kit was found to work.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_test(db: &mut Connection, id: CredentialId, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE credentials SET tested_at = $2 WHERE id = $1").bind(id.to_string()).bind(now.as_millis()).execute(db).await?;
+    Ok(())
 }
 
 /// What people call a credential of this organization; nothing, when it was removed.

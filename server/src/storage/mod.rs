@@ -9,6 +9,7 @@
 //! Everything bound is TEXT or BIGINT (see the migrations). "Not found" is an `Option`, never an error.
 
 pub mod actions;
+pub mod activity;
 pub mod challenges;
 pub mod credentials;
 pub mod history;

@@ -135,6 +135,96 @@ pub async fn delete_of_user(db: &mut Connection, organization: OrganizationId, u
     Ok(())
 }
 
+/// A session as its owner sees it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// SHA-256 of the cookie's id, base64url.
+    pub id_hash: String,
+    /// The address it was begun from.
+    pub address: String,
+    /// The browser it was begun in, in its own words.
+    pub user_agent: String,
+    /// When it began.
+    pub created_at: Timestamp,
+    /// When it was last heard of.
+    pub last_seen_at: Timestamp,
+    /// When it ends, whatever happens.
+    pub expires_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    id_hash: String,
+    address: String,
+    user_agent: String,
+    created_at: i64,
+    last_seen_at: i64,
+    expires_at: i64,
+}
+
+/// A user's live sessions: those that didn't end and were heard of since `idle_since`, the latest first, at most a hundred.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+    now: Timestamp,
+    idle_since: Timestamp,
+) -> Result<Vec<Listed>, StorageError> {
+    let rows: Vec<ListedRow> = sqlx::query_as(
+        "SELECT id_hash, address, user_agent, created_at, last_seen_at, expires_at FROM sessions
+         WHERE organization_id = $1 AND user_id = $2 AND expires_at > $3 AND last_seen_at > $4
+         ORDER BY last_seen_at DESC, id_hash LIMIT 100",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .bind(now.as_millis())
+    .bind(idle_since.as_millis())
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Listed {
+            id_hash: row.id_hash,
+            address: row.address,
+            user_agent: row.user_agent,
+            created_at: time(row.created_at),
+            last_seen_at: time(row.last_seen_at),
+            expires_at: time(row.expires_at),
+        })
+        .collect())
+}
+
+/// Ends one session of this user; whether it was there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_own(db: &mut Connection, organization: OrganizationId, user: UserId, id_hash: &str) -> Result<bool, StorageError> {
+    let done = sqlx::query("DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND id_hash = $3")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .bind(id_hash)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ends every session of this user but one; how many.
+///
+/// # Errors
+/// When the database fails; then none is ended.
+pub async fn delete_others(db: &mut Connection, organization: OrganizationId, user: UserId, kept: &str) -> Result<u64, StorageError> {
+    let done = sqlx::query("DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2 AND id_hash <> $3")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .bind(kept)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected())
+}
+
 /// Removes sessions that ended before `now` or weren't heard of since `idle_since`.
 ///
 /// # Errors

@@ -33,7 +33,7 @@ pub enum Who {
 }
 
 /// Every endpoint below `/rpc`. A new one doesn't pass before it is in here.
-pub const FUNCTIONS: [(&str, Who); 23] = [
+pub const FUNCTIONS: [(&str, Who); 29] = [
     ("about", Who::Stranger),
     ("local_mails", Who::Stranger),
     ("create_organization", Who::Stranger),
@@ -49,6 +49,12 @@ pub const FUNCTIONS: [(&str, Who); 23] = [
     ("sign_out", Who::Stranger),
     ("sign_out_everywhere", Who::SignedIn),
     ("viewer", Who::SignedIn),
+    ("account", Who::SignedIn),
+    ("start_kit_test", Who::SignedIn),
+    ("finish_kit_test", Who::SignedIn),
+    ("sessions", Who::SignedIn),
+    ("end_session", Who::SignedIn),
+    ("end_other_sessions", Who::SignedIn),
     ("prepare_change", Who::SignedIn),
     ("commit_change", Who::SignedIn),
     ("users", Who::SignedIn),
@@ -92,7 +98,8 @@ async fn ask(browser: &Browser, function: &str) -> Answer {
     let arguments: Option<Value> = match function {
         "prepare_change" => Some(json!({ "change": change })),
         "commit_change" => Some(json!({ "action": ActionId::from_bytes([7; 16]), "response": {} })),
-        "start_passkey" | "start_sign_in" => Some(json!({})),
+        "start_passkey" | "start_sign_in" | "start_kit_test" => Some(json!({})),
+        "finish_kit_test" => Some(json!({ "id": ChallengeId::from_bytes([7; 16]), "signature": "" })),
         "keep_passkey" => Some(json!({ "response": {} })),
         "finish_registration" => Some(json!({ "recovery_key": nobody })),
         "finish_sign_in" => Some(json!({ "challenge": ChallengeId::from_bytes([7; 16]), "response": {} })),
@@ -143,6 +150,12 @@ async fn only_those_who_may_are_let_in(database: &TestDatabase) {
         sign_out                 ✔            ✔          ✔
         sign_out_everywhere      ✘            ✘          ✔
         viewer                   ✘            ✘          ✔
+        account                  ✘            ✘          ✔
+        start_kit_test           ✘            ✘          ✔
+        finish_kit_test          ✘            ✘          ✔
+        sessions                 ✘            ✘          ✔
+        end_session              ✘            ✘          ✔
+        end_other_sessions       ✘            ✘          ✔
         prepare_change           ✘            ✘          ✔
         commit_change            ✘            ✘          ✔
         users                    ✘            ✘          ✔

@@ -27,6 +27,7 @@ on_sqlite!(
     addresses_that_lead_nowhere_say_so,
     what_a_link_says_is_not_believed,
     files_are_kept_by_browsers_and_answers_are_not,
+    password_managers_learn_where_passkeys_are_managed,
     too_many_requests_are_told_to_wait,
     an_address_can_not_pretend_to_be_another,
     too_many_mails_to_one_address_are_refused,
@@ -323,6 +324,18 @@ async fn files_are_kept_by_browsers_and_answers_are_not(database: &TestDatabase)
         assert_eq!(browser.get(path).await.header("cache-control"), kept, "{path}");
     }
     assert_eq!(browser.viewer().await.header("cache-control"), "no-store");
+}
+
+async fn password_managers_learn_where_passkeys_are_managed(database: &TestDatabase) {
+    let app = TestApp::init(database).with_origin("https://id.example.org").with_mail_server().await;
+    let answer = app.browser().get("/.well-known/passkey-endpoints").await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.text(), r#"{"manage":"https://id.example.org/account"}"#);
+    assert_eq!(answer.header("content-type"), "application/json");
+    assert_eq!(answer.header("cache-control"), "public, max-age=3600");
+    assert_eq!(answer.header("set-cookie"), "");
+    // There are no passwords to change.
+    assert_eq!(app.browser().get("/.well-known/change-password").await.status, 404);
 }
 
 async fn too_many_requests_are_told_to_wait(database: &TestDatabase) {

@@ -10,20 +10,28 @@ use crate::{
         seal::Seal,
     },
     domain::operation::{Operation, Operations},
-    rpc::sign_in::{SignOutEverywhere, Viewer},
+    rpc::{
+        account::{Kit, account},
+        sign_in::Viewer,
+    },
 };
-use leptos::{prelude::*, server_fn::ServerFn};
+use leptos::prelude::*;
 
 /// The dashboard's first page.
 #[component]
 pub fn Home() -> impl IntoView {
-    signed_in(Place::Home, |viewer| async move { Ok(view! { <HomePage viewer /> }.into_any()) })
+    signed_in(Place::Home, |viewer| async move {
+        let kit = account().await?.kit;
+        Ok(view! { <HomePage viewer kit /> }.into_any())
+    })
 }
 
 #[component]
-fn HomePage(viewer: Viewer) -> impl IntoView {
+fn HomePage(viewer: Viewer, kit: Option<Kit>) -> impl IntoView {
     let organization = viewer.organization.to_string();
     let may_invite = viewer.operations.allows(Operation::UsersCreate);
+    let kit_is_untested = kit.is_some_and(|kit| kit.tested_at.is_none());
+    let has_one_passkey = viewer.passkeys == 1;
     let may_nothing = viewer.operations == Operations::NONE;
     view! {
         <Frame viewer=viewer.clone() title=viewer.organization_name.clone() current=Place::Home>
@@ -58,9 +66,14 @@ fn HomePage(viewer: Viewer) -> impl IntoView {
             <section>
                 <h2>"What to do next"</h2>
                 <ul class="tasks">
-                    <Task glyph=Glyph::Kit title="Put the recovery kit away">
-                        "On paper, apart from your devices. You don't need it before every passkey is lost."
-                    </Task>
+                    {kit_is_untested
+                        .then(|| {
+                            view! {
+                                <Task glyph=Glyph::Kit title="Test your recovery kit" path="/account#kit">
+                                    "Type its code once, to see that the copy you saved works. Then put it away, apart from your devices."
+                                </Task>
+                            }
+                        })}
                     <Task glyph=Glyph::Passkey title="Sign in once, to see it work">
                         "Sign out, then sign in with the passkey that you just made."
                     </Task>
@@ -72,12 +85,16 @@ fn HomePage(viewer: Viewer) -> impl IntoView {
                                 </Task>
                             }
                         })}
-                    <Task glyph=Glyph::SecurityKey title="Add a second passkey" later=true>
-                        "On another device, so that losing one is no drama."
-                    </Task>
+                    {has_one_passkey
+                        .then(|| {
+                            view! {
+                                <Task glyph=Glyph::SecurityKey title="Add a second passkey" later=true>
+                                    "On another device, so that losing one is no drama."
+                                </Task>
+                            }
+                        })}
                 </ul>
             </section>
-            <Elsewhere />
         </Frame>
     }
 }
@@ -89,21 +106,6 @@ fn who(viewer: &Viewer) -> AnyView {
         return email.into_any();
     }
     view! { <bdi>{viewer.name.clone()}</bdi> " " <span class="fine">{email}</span> }.into_any()
-}
-
-/// For whoever left a session open on another device.
-#[component]
-fn Elsewhere() -> impl IntoView {
-    view! {
-        <section class="apart">
-            <h2>"Signed in somewhere else, too?"</h2>
-            <p>"This ends every session of yours, in this browser and in all others. Your passkey stays as it is."</p>
-            <form method="post" action=SignOutEverywhere::url()>
-                <button type="submit" class="button">"Sign out everywhere"</button>
-            </form>
-        </section>
-    }
-    .into_any()
 }
 
 #[component]

@@ -12,6 +12,7 @@ use crate::{
         sentence::consequence,
     },
     component::{
+        activity_list::ActivityList,
         copy_button::CopyButton,
         frame::{Frame, Place},
         icon::{Glyph, Icon},
@@ -19,6 +20,7 @@ use crate::{
         needs_script::NeedsScript,
         notice::Notice,
         operation_list::{EVERY_OPERATION, OperationList, count},
+        passkey_cards::PasskeyCards,
         relative::{Relative, TimeLeft},
         sign_dialog::After,
     },
@@ -31,7 +33,7 @@ use crate::{
     rpc::{
         about::{MailDelivery, about},
         sign_in::Viewer,
-        users::{ActivityRow, HeldPermission, MailState, PasskeyRow, UserDetails, UserRow, user},
+        users::{HeldPermission, MailState, PasskeyRow, RecentEntry, UserDetails, UserRow, user},
     },
 };
 use leptos::prelude::*;
@@ -51,7 +53,7 @@ pub fn User() -> impl IntoView {
 
 #[component]
 fn UserPage(viewer: Viewer, details: UserDetails, mail_is_local: bool) -> impl IntoView {
-    let UserDetails { row, created_at, mail, permissions, assignable, passkeys, activity, now } = details;
+    let UserDetails { row, created_at, mail, permissions, assignable, passkeys, changes, activity, now } = details;
     let title = if row.name.is_empty() { row.user.email.to_string() } else { row.name.clone() };
     let standing = Standing::of(&row, now);
     let is_invited = row.status == UserStatus::Invited;
@@ -62,7 +64,11 @@ fn UserPage(viewer: Viewer, details: UserDetails, mail_is_local: bool) -> impl I
             {is_invited.then(|| view! { <Invitation viewer=viewer.clone() row=row.clone() standing mail mail_is_local now /> })}
             <Permissions viewer=viewer.clone() row=row.clone() held=permissions assignable />
             {(!is_invited || !passkeys.is_empty()).then(|| view! { <Passkeys passkeys now /> })}
-            {activity.map(|activity| view! { <Activity activity now /> })}
+            {changes.map(|changes| view! { <Changes changes now /> })}
+            <section>
+                <h2>"Activity"</h2>
+                <ActivityList events=activity now />
+            </section>
             <Danger viewer row />
         </Frame>
     }
@@ -247,32 +253,7 @@ fn Passkeys(passkeys: Vec<PasskeyRow>, now: Timestamp) -> impl IntoView {
     let list = if passkeys.is_empty() {
         view! { <p class="aside">"None: they can't sign in, and can't sign anything."</p> }.into_any()
     } else {
-        view! {
-            <ul class="rows">
-                {passkeys
-                    .into_iter()
-                    .map(|passkey| {
-                        view! {
-                            <li class="row">
-                                <Icon glyph=Glyph::Passkey />
-                                <div class="row-words">
-                                    <h3><bdi>{passkey.name}</bdi></h3>
-                                    <p class="aside">
-                                        {if passkey.is_synced { "Synced between devices" } else { "Bound to one device" }} " · made "
-                                        <Moment at=passkey.created_at /> " · "
-                                        {match passkey.last_used_at {
-                                            Some(at) => view! { "last used " <Relative at now /> }.into_any(),
-                                            None => "never used since".into_any(),
-                                        }}
-                                    </p>
-                                </div>
-                            </li>
-                        }
-                    })
-                    .collect_view()}
-            </ul>
-        }
-        .into_any()
+        view! { <PasskeyCards passkeys now /> }.into_any()
     };
     view! {
         <section>
@@ -284,13 +265,13 @@ fn Passkeys(passkeys: Vec<PasskeyRow>, now: Timestamp) -> impl IntoView {
 
 /// The newest entries of history that are about them or by them.
 #[component]
-fn Activity(activity: Vec<ActivityRow>, now: Timestamp) -> impl IntoView {
-    let list = if activity.is_empty() {
+fn Changes(changes: Vec<RecentEntry>, now: Timestamp) -> impl IntoView {
+    let list = if changes.is_empty() {
         view! { <p class="aside">"Nothing yet."</p> }.into_any()
     } else {
         view! {
             <ol class="rows">
-                {activity
+                {changes
                     .into_iter()
                     .map(|entry| {
                         view! {
@@ -309,7 +290,7 @@ fn Activity(activity: Vec<ActivityRow>, now: Timestamp) -> impl IntoView {
     };
     view! {
         <section>
-            <h2>"Recent activity"</h2>
+            <h2>"Recent changes"</h2>
             {list}
         </section>
     }

@@ -238,17 +238,17 @@ async fn pages_offer_only_what_the_viewer_may_do(database: &TestDatabase) {
     assert!(!offers(&held, "Archive"), "{}", main(&held));
 
     // The bar leads to what may be read.
-    assert_eq!(places(&company.admin.browser.get("/org").await), ["/org", "/org/users", "/org/permissions", "/org/history"]);
+    assert_eq!(places(&company.admin.browser.get("/org").await), ["/org", "/org/users", "/org/permissions", "/org/history", "/account"]);
     for (operation, place) in
         [(Operation::UsersRead, "/org/users"), (Operation::PermissionsRead, "/org/permissions"), (Operation::HistoryRead, "/org/history")]
     {
         let email = format!("only{}@example.org", app.count("users").await);
         let (person, _) = with(&app, &mut company.admin, &email, &[operation]).await;
-        assert_eq!(places(&person.browser.get("/org").await), ["/org", place]);
-        assert_eq!(places(&person.browser.get(place).await), ["/org", place]);
+        assert_eq!(places(&person.browser.get("/org").await), ["/org", place, "/account"]);
+        assert_eq!(places(&person.browser.get(place).await), ["/org", place, "/account"]);
     }
     let (nobody, _) = app.colleague(&mut company.admin, "none@example.org", &[]).await;
-    assert_eq!(places(&nobody.browser.get("/org").await), ["/org"]);
+    assert_eq!(places(&nobody.browser.get("/org").await), ["/org", "/account"]);
     app.verify(company.admin.organization).await;
 }
 
@@ -283,6 +283,13 @@ async fn a_users_page_offers_what_fits_their_state(database: &TestDatabase) {
     }
     let page = company.admin.browser.get(&format!("/org/users/{}", me.id)).await;
     assert!(page.text().contains("This is you."), "{}", main(&page));
+    // A passkey says whose it is and how it is reached, as far as that is known.
+    let known = "aaguid = 'utpVZqeqQB-9lkVhmlUSDQ', transports = '[\"usb\",\"telepathy\"]', backed_up = 'no'";
+    app.run(&format!("UPDATE credentials SET {known} WHERE kind = 'Fido2'")).await;
+    let page = company.admin.browser.get(&format!("/org/users/{}", me.id)).await;
+    for words in ["1Password", "Bound to one device", "USB<"] {
+        assert!(page.text().contains(words), "{words}: {}", main(&page));
+    }
     // An invitation whose time is over says so.
     app.advance(Duration::from_hours(4));
     let page = company.admin.browser.get(&format!("/org/users/{}", company.invited.id)).await;

@@ -1,0 +1,75 @@
+//! Passkeys as cards: what each is called, who keeps it, and how it is used.
+
+use super::{
+    icon::{Glyph, Icon},
+    moment::Moment,
+    relative::Relative,
+};
+use crate::{domain::time::Timestamp, rpc::users::PasskeyRow};
+use leptos::prelude::*;
+
+/// One card for each passkey, in their order.
+#[component]
+pub fn PasskeyCards(
+    /// Which.
+    passkeys: Vec<PasskeyRow>,
+    /// The server's time.
+    now: Timestamp,
+) -> impl IntoView {
+    view! { <ul class="passkeys">{passkeys.into_iter().map(|passkey| view! { <PasskeyCard passkey now /> }).collect_view()}</ul> }
+}
+
+#[component]
+fn PasskeyCard(passkey: PasskeyRow, now: Timestamp) -> impl IntoView {
+    let reached = reached(&passkey.transports);
+    view! {
+        <li class="card passkey">
+            <Icon glyph=Glyph::Passkey />
+            <div class="passkey-words">
+                <h3><bdi>{passkey.name}</bdi></h3>
+                <p>{passkey.provider.unwrap_or_else(|| "Provider not known".to_owned())}</p>
+                <p class="aside">{if passkey.is_synced { "Synced by its provider" } else { "Bound to one device" }}</p>
+                {(!reached.is_empty()).then(|| view! { <p class="aside">"Reached through " {reached}</p> })}
+                <p class="aside">
+                    "Made " <Moment at=passkey.created_at /> " · "
+                    {match passkey.last_used_at {
+                        Some(at) => view! { "last used " <Relative at now /> }.into_any(),
+                        None => "never used since".into_any(),
+                    }}
+                </p>
+            </div>
+        </li>
+    }
+}
+
+/// The transports in words. Browsers may name some that this version doesn't know; those are left out.
+fn reached(transports: &[String]) -> String {
+    let words: Vec<&str> = transports.iter().filter_map(|transport| words(transport)).collect();
+    words.join(", ")
+}
+
+fn words(transport: &str) -> Option<&'static str> {
+    Some(match transport {
+        "internal" => "this kind of device itself",
+        "usb" => "USB",
+        "nfc" => "NFC",
+        "ble" => "Bluetooth",
+        "hybrid" => "a phone by QR code",
+        "smart-card" => "smart card",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_are_said_in_words_as_far_as_they_are_known() {
+        let said = |transports: &[&str]| reached(&transports.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+        assert_eq!(said(&["internal", "hybrid"]), "this kind of device itself, a phone by QR code");
+        assert_eq!(said(&["usb", "telepathy", "nfc"]), "USB, NFC");
+        assert_eq!(said(&["telepathy"]), "");
+        assert_eq!(said(&[]), "");
+    }
+}

@@ -1,0 +1,139 @@
+//! The recovery kit: when it was made, whether it was found to work, and a test that doesn't use it up. The code that is
+//! typed stays in the browser; only a signature by the key that it makes is sent.
+
+use crate::{
+    action::recovery_code::RecoveryCode,
+    browser::recovery_kit,
+    component::{
+        alert::Alert,
+        field::{Field, FieldKind},
+        form::{FormState, Submit, typed},
+        icon::{Glyph, Icon},
+        moment::Moment,
+        relative::Relative,
+    },
+    domain::time::Timestamp,
+    refusal::{Code, FieldError, Refusal},
+    rpc::account::{self, finish_kit_test, start_kit_test},
+};
+use leptos::{ev::SubmitEvent, html::Input, prelude::*, task::spawn_local};
+
+const CODE: FieldKind = FieldKind {
+    name: "kit",
+    label: "Recovery code",
+    input: "text",
+    autocomplete: "off",
+    inputmode: "text",
+    hint: "35 letters and digits. Capitals, spaces and hyphens don't matter. It stays in this browser.",
+    class: "code",
+};
+
+/// The section of the account's page.
+#[component]
+pub(super) fn Kit(
+    /// The viewer's kit, if they have one.
+    kit: Option<account::Kit>,
+    /// The server's time.
+    now: Timestamp,
+) -> impl IntoView {
+    let Some(kit) = kit else {
+        return view! {
+            <section id="kit">
+                <h2>"Recovery kit"</h2>
+                <p class="aside">"This account has none."</p>
+            </section>
+        }
+        .into_any();
+    };
+    view! {
+        <section id="kit">
+            <h2>"Recovery kit"</h2>
+            <p class="measure">"The sheet that brings you back when every passkey is lost. Type its code once to see that it works; it isn't used up."</p>
+            <div class="card kit-care">
+                <dl class="facts">
+                    <div>
+                        <dt>"Made"</dt>
+                        <dd><Moment at=kit.made_at /></dd>
+                    </div>
+                    <div>
+                        <dt>"Last tested"</dt>
+                        <dd>
+                            {match kit.tested_at {
+                                Some(at) => view! { <Icon glyph=Glyph::Check /> <Relative at now /> }.into_any(),
+                                None => view! { <strong>"Never"</strong> }.into_any(),
+                            }}
+                        </dd>
+                    </div>
+                </dl>
+                <noscript>
+                    <p class="fine">"Testing the kit needs JavaScript. Switch it on for this page, then reload."</p>
+                </noscript>
+                <TestKit />
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The test: the code is read here, and a key made of it signs what the server asks for.
+#[island]
+fn TestKit() -> impl IntoView {
+    let FormState { refusal, busy, alive } = FormState::unsent();
+    let works = RwSignal::new(false);
+    let input = NodeRef::<Input>::new();
+    let submit = move |event: SubmitEvent| {
+        event.prevent_default();
+        if busy.get_untracked() {
+            return;
+        }
+        works.set(false);
+        refusal.set(None);
+        let code = match RecoveryCode::parse(&typed(input)) {
+            Ok(code) => code,
+            Err(error) => {
+                let complaint = FieldError { field: CODE.name.to_owned(), message: error.to_string() };
+                refusal.set(Some(Refusal {
+                    fields: vec![complaint],
+                    ..Refusal::new(Code::InvalidInput, "This can't be the code of a kit yet. Nothing was sent.")
+                }));
+                return;
+            }
+        };
+        busy.set(true);
+        spawn_local(async move {
+            let outcome = test(&code).await;
+            busy.set(false);
+            match outcome {
+                Ok(()) => {
+                    // A code that is on the screen can be read by whoever passes by.
+                    if let Some(input) = input.get_untracked() {
+                        input.set_value("");
+                    }
+                    works.set(true);
+                }
+                Err(refused) => refusal.set(Some(refused)),
+            }
+        });
+    };
+    view! {
+        <form class="form" method="post" novalidate on:submit=submit>
+            <Alert refusal />
+            <Field kind=CODE refusal input />
+            <div class="actions">
+                <fieldset class="bare" disabled=move || !alive.get()>
+                    <Submit label="Test my kit" busy_label="Testing…" busy main=false />
+                </fieldset>
+            </div>
+            <p class="status" role="status">
+                {move || works.get().then(|| view! { <Icon glyph=Glyph::Check /> "Your kit works, just now. It isn't used up: put it away again." })}
+            </p>
+        </form>
+    }
+}
+
+async fn test(code: &RecoveryCode) -> Result<(), Refusal> {
+    let test = start_kit_test().await?;
+    let signature =
+        recovery_kit::sign_test(code, &test.salt, &test.challenge).await.map_err(|sentence| Refusal::new(Code::BadRequest, sentence))?;
+    finish_kit_test(test.id, signature).await
+}

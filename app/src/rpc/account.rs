@@ -1,0 +1,73 @@
+//! One's own account: what one signs with, whether the recovery kit works, and what happened.
+
+#![expect(missing_docs, reason = "the fields of the structs that `#[server]` makes are the documented arguments")]
+
+use crate::{
+    domain::{id::ChallengeId, time::Timestamp},
+    refusal::Refusal,
+    rpc::users::{ActivityRow, PasskeyRow},
+};
+use leptos::{prelude::*, server_fn::codec::Json};
+use serde::{Deserialize, Serialize};
+
+/// A recovery kit, without anything secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kit {
+    /// What people call it.
+    pub name: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When its owner last proved that it works.
+    pub tested_at: Option<Timestamp>,
+}
+
+/// What one signs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// The passkeys, oldest first.
+    pub passkeys: Vec<PasskeyRow>,
+    /// The recovery kit; nothing, for an account that has none.
+    pub kit: Option<Kit>,
+    /// What happened around the account last, newest first.
+    pub activity: Vec<ActivityRow>,
+    /// The server's time, for "2 hours ago".
+    pub now: Timestamp,
+}
+
+/// What a kit's key signs to prove that it works. Byte strings are base64url.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KitTest {
+    /// Handed back with the signature.
+    pub id: ChallengeId,
+    /// 32 random bytes.
+    pub challenge: String,
+    /// The salt of the key's derivation.
+    pub salt: String,
+}
+
+/// What the viewer signs with.
+///
+/// # Errors
+/// `SignedOut` when nobody is signed in.
+#[server(GetAccount, prefix = "/rpc", endpoint = "account")]
+pub async fn account() -> Result<Account, Refusal> {
+    super::answer(crate::port::backend()?.account().await)
+}
+
+/// Begins a test of the viewer's recovery kit.
+///
+/// # Errors
+/// `NotFound` when they have none.
+#[server(prefix = "/rpc", endpoint = "start_kit_test", input = Json)]
+pub async fn start_kit_test() -> Result<KitTest, Refusal> {
+    super::answer(crate::port::backend()?.start_kit_test().await)
+}
+
+/// Hands in the signature (base64url); that the kit works is noted, and the kit isn't used up.
+///
+/// # Errors
+/// `WrongKit` when another kit's key made it; `BadRequest` when the test took too long or comes twice.
+#[server(prefix = "/rpc", endpoint = "finish_kit_test", input = Json)]
+pub async fn finish_kit_test(id: ChallengeId, signature: String) -> Result<(), Refusal> {
+    super::answer(crate::port::backend()?.finish_kit_test(id, signature).await)
+}

@@ -1,0 +1,47 @@
+//! Notes what happens around accounts, and tells it to those who may know.
+
+use super::{RequestBackend, session::SignedIn};
+use crate::storage::{
+    Connection, StorageError,
+    activity::{self, Event},
+};
+use app::{
+    domain::{
+        activity::ActivityKind,
+        browser,
+        id::{ActivityId, OrganizationId, UserId},
+    },
+    rpc::users::ActivityRow,
+};
+
+/// What a page shows of it.
+const SHOWN: i64 = 20;
+
+impl RequestBackend {
+    /// Notes what happens to a user by this request, with where it came from.
+    pub(super) async fn note(&self, db: &mut Connection, whom: SignedIn, kind: ActivityKind) -> Result<(), StorageError> {
+        let event = Event {
+            at: self.services.ambient.now(),
+            kind,
+            detail: String::new(),
+            address: self.client.address.to_string(),
+            user_agent: self.client.user_agent.clone(),
+        };
+        let id = ActivityId::from_bytes(self.services.ambient.bytes());
+        activity::insert(db, id, whom.organization, whom.user, &event).await
+    }
+}
+
+/// What happened last to a user, newest first.
+pub(super) async fn recent(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<ActivityRow>, StorageError> {
+    let events = activity::newest(db, organization, user, SHOWN).await?;
+    Ok(events
+        .into_iter()
+        .map(|event| ActivityRow {
+            at: event.at,
+            kind: event.kind,
+            detail: event.detail,
+            from: (!event.address.is_empty()).then(|| (browser::in_words(&event.user_agent), event.address)),
+        })
+        .collect())
+}

@@ -1,0 +1,70 @@
+//! One's own sessions: reading and ending them.
+
+use super::{
+    RequestBackend,
+    change::refused,
+    session::{IDLE, SignedIn},
+    sign_in::signed_out,
+};
+use crate::{
+    action::{Actor, held_by_active},
+    storage::{Connection, PooledConnection, sessions},
+};
+use app::{
+    domain::{activity::ActivityKind, browser},
+    refusal::Refusal,
+    rpc::sessions::{SessionList, SessionRow},
+};
+
+pub(super) async fn list(backend: &RequestBackend) -> Result<SessionList, Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let (mut db, actor) = active(backend).await?;
+    let this = backend.session_hash();
+    let now = backend.services.ambient.now();
+    let found = sessions::list(&mut db, actor.organization, actor.user, now, now.minus(IDLE)).await.map_err(failed)?;
+    let sessions = found
+        .into_iter()
+        .map(|session| SessionRow {
+            is_this: Some(&session.id_hash) == this.as_ref(),
+            id: session.id_hash,
+            browser: browser::in_words(&session.user_agent),
+            address: session.address,
+            started_at: session.created_at,
+            last_seen_at: session.last_seen_at,
+            ends_at: session.expires_at.min(session.last_seen_at.plus(IDLE)),
+        })
+        .collect();
+    Ok(SessionList { sessions, now })
+}
+
+pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<(), Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let (mut db, actor) = active(backend).await?;
+    if sessions::delete_own(&mut db, actor.organization, actor.user, id).await.map_err(failed)? {
+        note_ended(backend, &mut db, actor).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn end_others(backend: &RequestBackend) -> Result<(), Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let (mut db, actor) = active(backend).await?;
+    // Nobody is signed in without a session.
+    let this = backend.session_hash().ok_or_else(signed_out)?;
+    if sessions::delete_others(&mut db, actor.organization, actor.user, &this).await.map_err(failed)? > 0 {
+        note_ended(backend, &mut db, actor).await?;
+    }
+    Ok(())
+}
+
+async fn active(backend: &RequestBackend) -> Result<(PooledConnection, Actor), Refusal> {
+    let actor = backend.actor().await?;
+    let mut db = backend.services.storage.connection().await.map_err(|error| backend.storage_failed(error))?;
+    held_by_active(&mut db, actor).await.map_err(|error| refused(backend, error))?;
+    Ok((db, actor))
+}
+
+async fn note_ended(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<(), Refusal> {
+    let whom = SignedIn { organization: actor.organization, user: actor.user };
+    backend.note(db, whom, ActivityKind::SessionsEnded).await.map_err(|error| backend.storage_failed(error))
+}

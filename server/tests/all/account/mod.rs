@@ -1,0 +1,5 @@
+//! `/account`: kit, sessions, activity.
+
+mod activity;
+mod kit;
+mod sessions;
