@@ -1,7 +1,9 @@
 import { expect, test } from "../support/fixtures.ts";
 import { group, misread } from "../support/kit.ts";
+import { closeReceipt, createPermission, enterAs, give, hire, join, newColleague, review, sign, unique } from "../support/office.ts";
 import { Authenticator } from "../support/passkey.ts";
-import { alertOn, createOrganization, expectComplaint, expectDashboard, open, ready, reload, signInByButton, signOut } from "../support/wizard.ts";
+import { readInvitation } from "../support/smtp.ts";
+import { alertOn, createOrganization, expectComplaint, expectDashboard, expectHeading, open, ready, reload, signInByButton, signOut } from "../support/wizard.ts";
 import type { Page } from "@playwright/test";
 
 const kitField = (page: Page) => page.getByLabel("Recovery code");
@@ -17,15 +19,15 @@ test("the kit is tested, and isn't used up", async ({ page, mail, person, passke
   const code = await createOrganization(page, mail, person, passkey);
   await expect(page.getByRole("link", { name: "Test your recovery kit" })).toBeVisible();
   await page.getByRole("link", { name: "Test your recovery kit" }).click();
-  await expect(page).toHaveURL(/\/account#kit$/);
+  await expect(page).toHaveURL(/\/account#recovery-kit$/);
   await ready(page);
-  await expect(page.locator("#kit")).toContainText("Never");
+  await expect(page.locator("#recovery-kit")).toContainText("Never");
   for (const typed of [code, code.toLowerCase().replaceAll("-", " ")]) {
     await testKit(page, typed);
     await expect(page.getByText("Your kit works")).toBeVisible();
     await expect(kitField(page)).toHaveValue("");
     await reload(page);
-    await expect(page.locator("#kit")).not.toContainText("Never");
+    await expect(page.locator("#recovery-kit")).not.toContainText("Never");
   }
   await expect(page.getByText("Tested the recovery kit: it works")).toHaveCount(2);
   await open(page, "/org");
@@ -119,4 +121,33 @@ test("what happened is told, also that somebody was refused", async ({ page, mai
   await expect(activity.filter({ hasText: "Signed out" })).toHaveCount(1);
   await expect(activity.filter({ hasText: "A mail was sent" })).toHaveCount(1);
   await expect(activity.first()).toContainText("Chrome on Linux");
+});
+
+test("somebody who lost everything enrols again, and is who they were", async ({ page, anotherBrowser, office, mail, passkey }) => {
+  await enterAs(page, passkey, office.admin);
+  const tab = await anotherBrowser();
+  const lost = await Authenticator.in(tab);
+  const colleague = newColleague(office.admin.person);
+  const path = await hire({ page, passkey }, { page: tab, passkey: lost, person: colleague }, mail);
+  const permission = unique("Sees people");
+  await createPermission(page, passkey, permission, ["Auth:Users:Read"]);
+  await open(page, path);
+  await give(page, passkey, permission);
+
+  const dialog = await review(page, () => page.getByRole("button", { name: "Enrol again" }).click());
+  await expect(dialog).toContainText(`Let ${colleague.email} enrol again with a new passkey`);
+  await expect(dialog).toContainText("Their passkeys, recovery kit and sessions end at once");
+  await sign(page, passkey, "End passkeys and sign");
+  await closeReceipt(page);
+  await expect(page.getByRole("main")).toContainText("Invited");
+  await expect(page.getByRole("main")).toContainText(permission);
+  await tab.goto("/org");
+  await expect(tab).toHaveURL(/\/login/);
+
+  const fresh = await anotherBrowser();
+  await join(fresh, colleague, await Authenticator.in(fresh), readInvitation(await mail.next(colleague.email, 2)));
+  await expect(fresh.getByRole("link", { name: "Users", exact: true })).toBeVisible();
+  await open(fresh, path);
+  await expectHeading(fresh, colleague.email);
+  await expect(fresh.getByRole("main")).toContainText("Active");
 });

@@ -114,9 +114,9 @@ test("an admin invites a coworker, who comes in by the mail and may do nothing y
 
   await test.step("and has no permission: no places to go to, and a kind refusal", async () => {
     await expect(other.getByRole("main")).toContainText("You have no permission yet");
-    expect(await places(other)).toEqual(["Home"]);
+    expect(await places(other)).toEqual(["Home", "Account"]);
     await expectNotPermitted(other, "/org/users", "Auth:Users:Read");
-    expect(await places(other)).toEqual(["Home"]);
+    expect(await places(other)).toEqual(["Home", "Account"]);
   });
 
   await test.step("the admin sees them as active, with their passkey and what they did", async () => {
@@ -144,14 +144,14 @@ test("a permission lets somebody do what is in it and nothing else, until it is 
     await expect(page.getByRole("main")).toContainText("Nobody");
     await open(page, path);
     await page.getByLabel("Permission", { exact: true }).selectOption({ label: name });
-    await expect(page.getByRole("main")).toContainText("Invite people, send an invitation again, show its code, and revoke it.");
+    await expect(page.getByRole("main")).toContainText("Invite people, send an invitation again, show its code, revoke it, and let someone enrol again who lost every passkey.");
     await give(page, passkey, name);
   });
 
   const newcomer = newColleague(office.admin.person);
   await test.step("they see users, and can invite", async () => {
     await reload(other);
-    expect(await places(other)).toEqual(["Home", "Users"]);
+    expect(await places(other)).toEqual(["Home", "Users", "Account"]);
     await invite(other, theirs, newcomer.email);
     await expect(other.getByRole("main")).toContainText("Invited");
     await mail.next(newcomer.email);
@@ -177,7 +177,7 @@ test("a permission lets somebody do what is in it and nothing else, until it is 
     await expect(page.getByRole("main")).toContainText("Whoever has no permission can sign in, and nothing else.");
     await expectNotPermitted(other, "/org/users", "Auth:Users:Read");
     await expectNotPermitted(other, "/org/users/new", "Auth:Users:Create");
-    expect(await places(other)).toEqual(["Home"]);
+    expect(await places(other)).toEqual(["Home", "Account"]);
   });
 });
 

@@ -26,7 +26,7 @@ test("one is defined, changed, given, and put away once nobody has it", async ({
   const path = await createPermission(page, passkey, name, ["Auth:Users:Read", "Auth:Users:Create"]);
   await test.step("its page says what it lets someone do, and who has it", async () => {
     await expectHeading(page, name);
-    await expect(main).toContainText("Invite people, send an invitation again, show its code, and revoke it.");
+    await expect(main).toContainText("Invite people, send an invitation again, show its code, revoke it, and let someone enrol again who lost every passkey.");
     await expect(main.getByRole("heading", { name: "Users", level: 3 })).toBeVisible();
     await expect(main).toContainText("Nobody. It is given to someone on their own page.");
   });

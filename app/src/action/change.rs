@@ -74,6 +74,12 @@ pub enum Change {
         /// Who was invited.
         user: UserRef,
     },
+    /// Ends a user's passkeys, recovery kit and sessions, and mails them an invitation to make new ones. They stay who they are,
+    /// with their permissions.
+    ReEnrolUser {
+        /// Who lost everything.
+        user: UserRef,
+    },
     /// Ends a user's sessions and lets them do nothing.
     DeactivateUser {
         /// Who.
@@ -134,9 +140,11 @@ impl Change {
     /// What somebody must be allowed to do to make this change.
     pub const fn operation(&self) -> Operation {
         match self {
-            Self::CreateUser { .. } | Self::ResendInvitation { .. } | Self::ShareInvitation { .. } | Self::RevokeInvitation { .. } => {
-                Operation::UsersCreate
-            }
+            Self::CreateUser { .. }
+            | Self::ResendInvitation { .. }
+            | Self::ShareInvitation { .. }
+            | Self::RevokeInvitation { .. }
+            | Self::ReEnrolUser { .. } => Operation::UsersCreate,
             Self::DeactivateUser { .. } => Operation::UsersDeactivate,
             Self::ActivateUser { .. } => Operation::UsersActivate,
             Self::DeleteUser { .. } => Operation::UsersDelete,
@@ -154,6 +162,7 @@ impl Change {
             Self::ResendInvitation { user }
             | Self::ShareInvitation { user }
             | Self::RevokeInvitation { user }
+            | Self::ReEnrolUser { user }
             | Self::DeactivateUser { user }
             | Self::ActivateUser { user }
             | Self::DeleteUser { user }
@@ -176,6 +185,7 @@ impl Change {
             | Self::ResendInvitation { .. }
             | Self::ShareInvitation { .. }
             | Self::RevokeInvitation { .. }
+            | Self::ReEnrolUser { .. }
             | Self::DeactivateUser { .. }
             | Self::ActivateUser { .. }
             | Self::DeleteUser { .. }
@@ -194,6 +204,7 @@ impl Change {
             | Self::ResendInvitation { .. }
             | Self::ShareInvitation { .. }
             | Self::RevokeInvitation { .. }
+            | Self::ReEnrolUser { .. }
             | Self::DeactivateUser { .. }
             | Self::ActivateUser { .. }
             | Self::DeleteUser { .. }

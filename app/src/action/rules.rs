@@ -43,8 +43,14 @@ pub struct UserFacts {
     pub status: UserStatus,
     /// Whether their invitation was revoked.
     pub is_revoked: bool,
-    /// Whether they have every operation.
-    pub is_full_admin: bool,
+    /// What their permissions allow, whether or not they are active.
+    pub held: Operations,
+}
+
+impl UserFacts {
+    fn is_full_admin(&self) -> bool {
+        self.held == Operations::All
+    }
 }
 
 /// A permission, as far as rules care.
@@ -128,6 +134,14 @@ pub enum Denial {
     /// More than the actor has.
     #[error("You can only give what you hold yourself. You don't hold: {0}.")]
     BeyondOwn(String),
+    /// Whoever gets the user's code gets their permissions, and the actor doesn't hold them.
+    #[error("{email} holds what you don't: {operations}. Only someone who holds it, too, can let them enrol.")]
+    Outranked {
+        /// Who.
+        email: EmailAddress,
+        /// What the actor doesn't hold of it.
+        operations: String,
+    },
     /// The user has the permission.
     #[error("{0} has this permission already.")]
     AssignedAlready(EmailAddress),
@@ -173,7 +187,15 @@ pub fn check(change: &Change, facts: &Facts) -> Result<(), Denial> {
             Some(email) => Err(Denial::EmailTaken(email.clone())),
             None => Ok(()),
         },
-        Change::ResendInvitation { user } | Change::ShareInvitation { user } => must_be(user, facts, UserStatus::Invited).map(|_| ()),
+        // Whoever enrols again has permissions already: whoever sends or sees their code must not gain by it.
+        Change::ResendInvitation { user } | Change::ShareInvitation { user } => {
+            not_outranked(must_be(user, facts, UserStatus::Invited)?, &facts.held)
+        }
+        Change::ReEnrolUser { user } => {
+            let now = must_be(user, facts, UserStatus::Active)?;
+            not_outranked(now, &facts.held)?;
+            keeps_an_admin(now, facts)
+        }
         Change::RevokeInvitation { user } => match must_be(user, facts, UserStatus::Invited)? {
             now if now.is_revoked => Err(Denial::RevokedAlready(user.email.clone())),
             _ => Ok(()),
@@ -266,9 +288,21 @@ fn status(now: &UserFacts) -> Denial {
     Denial::Status { email: now.email.clone(), status: now.status }
 }
 
+/// The actor must hold whatever the user holds.
+fn not_outranked(user: &UserFacts, held: &Operations) -> Result<(), Denial> {
+    if held.covers(&user.held) {
+        return Ok(());
+    }
+    let operations = match &user.held {
+        Operations::All => "every operation, also future ones".to_owned(),
+        Operations::These(operations) => list(operations.iter().filter(|operation| !held.allows(**operation))),
+    };
+    Err(Denial::Outranked { email: user.email.clone(), operations })
+}
+
 /// Without this user, someone active must be left who can do everything.
 fn keeps_an_admin(user: &UserFacts, facts: &Facts) -> Result<(), Denial> {
-    if user.is_full_admin && user.status == UserStatus::Active && !facts.another_full_admin {
+    if user.is_full_admin() && user.status == UserStatus::Active && !facts.another_full_admin {
         return Err(Denial::LastAdmin(user.email.clone()));
     }
     Ok(())
@@ -389,7 +423,7 @@ mod tests {
     fn facts(status: UserStatus) -> Facts {
         Facts {
             held: Operations::All,
-            user: Some(UserFacts { email: bob().email, status, is_revoked: false, is_full_admin: false }),
+            user: Some(UserFacts { email: bob().email, status, is_revoked: false, held: Operations::NONE }),
             permission: Some(PermissionFacts {
                 id: reading().id,
                 name: name("Reading"),
@@ -431,7 +465,7 @@ mod tests {
     fn admin(status: UserStatus, another_full_admin: bool) -> Facts {
         but(status, |facts| {
             facts.another_full_admin = another_full_admin;
-            facts.user.as_mut().unwrap().is_full_admin = true;
+            facts.user.as_mut().unwrap().held = Operations::All;
             let permission = facts.permission.as_mut().unwrap();
             (permission.operations, permission.is_managed) = (Operations::All, true);
         })
@@ -441,7 +475,7 @@ mod tests {
     fn last_admin_of_little() -> Facts {
         but(Active, |facts| {
             facts.another_full_admin = false;
-            facts.user.as_mut().unwrap().is_full_admin = true;
+            facts.user.as_mut().unwrap().held = Operations::All;
         })
     }
 
@@ -558,6 +592,66 @@ mod tests {
             deactivated: yes
             another address: This user's mail address is rob@example.org now. Look at it again before you sign.
             gone: There is no such user in this organization any more.
+        ");
+    }
+
+    #[test]
+    fn about_those_who_lost_everything() {
+        let mut table = Table::default();
+        let inviting = |status, held: &[Operation]| {
+            but(status, |facts| {
+                facts.held = these(&[Operation::UsersCreate, Operation::UsersRead]);
+                facts.user.as_mut().unwrap().held = these(held);
+            })
+        };
+        table.of(
+            &Change::ReEnrolUser { user: bob() },
+            [
+                ("invited", facts(Invited)),
+                ("active", facts(Active)),
+                ("deactivated", facts(Deactivated)),
+                ("holds what the actor holds", inviting(Active, &[Operation::UsersRead])),
+                ("holds more than the actor", inviting(Active, &[Operation::UsersRead, Operation::HistoryRead])),
+                ("one of several admins", admin(Active, true)),
+                (
+                    "an admin, by someone who may only invite",
+                    but(Active, |facts| {
+                        facts.held = these(&[Operation::UsersCreate]);
+                        facts.user.as_mut().unwrap().held = Operations::All;
+                    }),
+                ),
+                ("the last admin", admin(Active, false)),
+                ("another address", but_user(Active, |user| user.email = EmailAddress::parse("rob@example.org").unwrap())),
+                ("gone", but(Active, |facts| facts.user = None)),
+            ],
+        );
+        for change in [Change::ResendInvitation { user: bob() }, Change::ShareInvitation { user: bob() }] {
+            table.of(
+                &change,
+                [
+                    ("enrols again with what the actor holds", inviting(Invited, &[Operation::UsersRead])),
+                    ("enrols again with more", inviting(Invited, &[Operation::HistoryRead])),
+                ],
+            );
+        }
+        insta::assert_snapshot!(table.0.join("\n"), @"
+        Let bob@example.org enrol again with a new passkey
+            invited: bob@example.org is invited now, so this can't be done.
+            active: yes
+            deactivated: bob@example.org is deactivated now, so this can't be done.
+            holds what the actor holds: yes
+            holds more than the actor: bob@example.org holds what you don't: Auth:Logs:Read. Only someone who holds it, too, can let them enrol.
+            one of several admins: yes
+            an admin, by someone who may only invite: bob@example.org holds what you don't: every operation, also future ones. Only someone who holds it, too, can let them enrol.
+            the last admin: bob@example.org is the last active admin with every operation. Give “Full admin” to someone else first.
+            another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+            gone: There is no such user in this organization any more.
+        Send bob@example.org a new invitation
+            enrols again with what the actor holds: yes
+            enrols again with more: bob@example.org holds what you don't: Auth:Logs:Read. Only someone who holds it, too, can let them enrol.
+        Show a new invitation code for bob@example.org
+            enrols again with what the actor holds: yes
+            enrols again with more: bob@example.org holds what you don't: Auth:Logs:Read. Only someone who holds it, too, can let them enrol.
         ");
     }
 

@@ -33,6 +33,7 @@ pub fn sentence(change: &Change) -> String {
         Change::ResendInvitation { user } => format!("Send {} a new invitation", user.email),
         Change::ShareInvitation { user } => format!("Show a new invitation code for {}", user.email),
         Change::RevokeInvitation { user } => format!("Revoke the invitation of {}", user.email),
+        Change::ReEnrolUser { user } => format!("Let {} enrol again with a new passkey", user.email),
         Change::DeactivateUser { user } => format!("Deactivate {}", user.email),
         Change::ActivateUser { user } => format!("Activate {}", user.email),
         Change::DeleteUser { user } => format!("Delete {}", user.email),
@@ -56,6 +57,7 @@ pub const fn verb(change: &Change) -> &'static str {
         Change::ResendInvitation { .. } => "Send and sign",
         Change::ShareInvitation { .. } => "Show and sign",
         Change::RevokeInvitation { .. } | Change::RevokeAssignment { .. } => "Revoke and sign",
+        Change::ReEnrolUser { .. } => "End passkeys and sign",
         Change::DeactivateUser { .. } => "Deactivate and sign",
         Change::ActivateUser { .. } => "Activate and sign",
         Change::DeleteUser { .. } => "Delete and sign",
@@ -76,6 +78,9 @@ pub const fn consequence(change: &Change) -> &'static str {
             "You will see a link and a code, once. Pass them on separately, to this person only. The code before stops working."
         }
         Change::RevokeInvitation { .. } => "The code in the mail stops working. The user stays, and can be invited again.",
+        Change::ReEnrolUser { .. } => {
+            "Their passkeys, recovery kit and sessions end at once. A mail with a code goes to their address: whoever has it makes a new passkey, and has their permissions."
+        }
         Change::DeactivateUser { .. } => "They are signed out everywhere at once, and can do nothing until someone activates them again.",
         Change::ActivateUser { .. } => "They can sign in again, with the permissions that they had.",
         Change::DeleteUser { .. } => "Their passkeys, sessions and permissions are removed for good. What they did stays in history.",
@@ -98,6 +103,7 @@ pub fn details(change: &Change) -> Vec<Detail> {
         Change::ResendInvitation { user }
         | Change::ShareInvitation { user }
         | Change::RevokeInvitation { user }
+        | Change::ReEnrolUser { user }
         | Change::DeactivateUser { user }
         | Change::ActivateUser { user }
         | Change::DeleteUser { user } => {
@@ -192,6 +198,7 @@ mod tests {
             Change::ResendInvitation { user: bob() },
             Change::ShareInvitation { user: bob() },
             Change::RevokeInvitation { user: bob() },
+            Change::ReEnrolUser { user: bob() },
             Change::DeactivateUser { user: bob() },
             Change::ActivateUser { user: bob() },
             Change::DeleteUser { user: bob() },
@@ -240,6 +247,10 @@ mod tests {
             User id: us-01040-g2081-040g2081040g2081
         Revoke the invitation of bob@example.org
             [Revoke and sign] The code in the mail stops working. The user stays, and can be invited again.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Let bob@example.org enrol again with a new passkey
+            [End passkeys and sign] Their passkeys, recovery kit and sessions end at once. A mail with a code goes to their address: whoever has it makes a new passkey, and has their permissions.
             User: bob@example.org
             User id: us-01040-g2081-040g2081040g2081
         Deactivate bob@example.org

@@ -78,7 +78,7 @@ macro_rules! operations {
 
 operations! {
     UsersRead, "Auth:Users:Read", Users, "See the organization's people: who they are, and their status.";
-    UsersCreate, "Auth:Users:Create", Users, "Invite people, send an invitation again, show its code, and revoke it.";
+    UsersCreate, "Auth:Users:Create", Users, "Invite people, send an invitation again, show its code, revoke it, and let someone enrol again who lost every passkey.";
     UsersActivate, "Auth:Users:Activate", Users, "Let someone in again who was deactivated.";
     UsersDeactivate, "Auth:Users:Deactivate", Users, "Shut someone out at once, until they are activated again.";
     UsersDelete, "Auth:Users:Delete", Users, "Remove someone for good.";

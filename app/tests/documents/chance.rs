@@ -76,6 +76,7 @@ fn change() -> impl Strategy<Value = Change> {
         (email(), kind, external_id).prop_map(|(email, kind, external_id)| Change::CreateUser { email, kind, external_id }),
         user().prop_map(|user| Change::ResendInvitation { user }),
         user().prop_map(|user| Change::ShareInvitation { user }),
+        user().prop_map(|user| Change::ReEnrolUser { user }),
         user().prop_map(|user| Change::RevokeInvitation { user }),
         user().prop_map(|user| Change::DeactivateUser { user }),
         user().prop_map(|user| Change::ActivateUser { user }),

@@ -501,11 +501,12 @@ fn permissions_are_put_away_when_nobody_has_them() {
 }
 
 /// All that can be done about someone.
-fn about(user: &UserRef) -> [Change; 6] {
+fn about(user: &UserRef) -> [Change; 7] {
     [
         Change::ResendInvitation { user: user.clone() },
         Change::ShareInvitation { user: user.clone() },
         Change::RevokeInvitation { user: user.clone() },
+        Change::ReEnrolUser { user: user.clone() },
         Change::ActivateUser { user: user.clone() },
         Change::DeactivateUser { user: user.clone() },
         Change::DeleteUser { user: user.clone() },
@@ -544,6 +545,8 @@ fn invitations_are_for_who_has_not_signed_up() {
         done
     ada: Revoke the invitation of cleo@example.org
         done
+    ada: Let cleo@example.org enrol again with a new passkey
+        cleo@example.org is invited now, so this can't be done.
     ada: Activate cleo@example.org
         cleo@example.org is invited now, so this can't be done.
     ada: Deactivate cleo@example.org
@@ -557,6 +560,8 @@ fn invitations_are_for_who_has_not_signed_up() {
         done
     ada: Revoke the invitation of cleo@example.org
         The invitation of cleo@example.org was revoked already.
+    ada: Let cleo@example.org enrol again with a new passkey
+        cleo@example.org is invited now, so this can't be done.
     ada: Activate cleo@example.org
         cleo@example.org is invited now, so this can't be done.
     ada: Deactivate cleo@example.org
@@ -570,6 +575,8 @@ fn invitations_are_for_who_has_not_signed_up() {
         bob@example.org is active now, so this can't be done.
     ada: Revoke the invitation of bob@example.org
         bob@example.org is active now, so this can't be done.
+    ada: Let bob@example.org enrol again with a new passkey
+        done
     ada: Activate bob@example.org
         bob@example.org is active now, so this can't be done.
     ada: Deactivate bob@example.org
@@ -582,6 +589,8 @@ fn invitations_are_for_who_has_not_signed_up() {
     ada: Show a new invitation code for bob@example.org
         bob@example.org is deactivated now, so this can't be done.
     ada: Revoke the invitation of bob@example.org
+        bob@example.org is deactivated now, so this can't be done.
+    ada: Let bob@example.org enrol again with a new passkey
         bob@example.org is deactivated now, so this can't be done.
     ada: Activate bob@example.org
         done

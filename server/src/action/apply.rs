@@ -4,9 +4,9 @@
 use super::{ActionError, Road};
 use crate::{
     code::{CODE_LIFE, RegistrationCode},
-    mail::message,
+    mail::{Message, message},
     storage::{
-        Connection, StorageError, organizations,
+        Connection, StorageError, credentials, organizations,
         permissions::{self, NewAssignment, NewPermission},
         registrations::{self, NewCode},
         sessions,
@@ -67,6 +67,13 @@ pub(super) async fn apply(
         Change::RevokeInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, Some(now)).await?;
             end_invitation(db, user.id, now).await?;
+        }
+        Change::ReEnrolUser { user } => {
+            users::begin_anew(db, organization, user.id).await?;
+            credentials::delete_of_user(db, organization, user.id).await?;
+            sessions::delete_of_user(db, organization, user.id).await?;
+            let invitation = context.invite(db, user.id, &user.email, code).await?;
+            context.mail(db, user.id, &user.email, &invitation, message::re_enrolment).await?;
         }
         Change::DeactivateUser { user } => {
             users::mark(db, organization, user.id, Mark::Deactivated, Some(now)).await?;
@@ -141,6 +148,17 @@ impl Context<'_> {
         code: Option<FreshCode>,
     ) -> Result<(), ActionError> {
         let invitation = self.invite(db, user, email, code).await?;
+        self.mail(db, user, email, &invitation, message::invitation).await
+    }
+
+    async fn mail(
+        &self,
+        db: &mut Connection,
+        user: UserId,
+        email: &EmailAddress,
+        invitation: &Invitation,
+        write: fn(&message::RegistrationCode<'_>, &EmailAddress) -> Message,
+    ) -> Result<(), ActionError> {
         let organization_name = organizations::find_name(db, self.organization).await?.unwrap_or_default();
         let facts = message::RegistrationCode {
             to: email,
@@ -151,7 +169,7 @@ impl Context<'_> {
             activate_link: &invitation.link,
             expires_at: invitation.expires_at,
         };
-        let message = message::invitation(&facts, &self.actor.email);
+        let message = write(&facts, &self.actor.email);
         self.road.outbox.queue(db, &message, self.organization, user, invitation.expires_at).await?;
         Ok(())
     }

@@ -115,7 +115,10 @@ impl Road {
     }
 
     async fn code_for(&self, change: &Change) -> Result<Option<FreshCode>, ActionError> {
-        if !matches!(change, Change::CreateUser { .. } | Change::ResendInvitation { .. } | Change::ShareInvitation { .. }) {
+        if !matches!(
+            change,
+            Change::CreateUser { .. } | Change::ResendInvitation { .. } | Change::ShareInvitation { .. } | Change::ReEnrolUser { .. }
+        ) {
             return Ok(None);
         }
         let code = RegistrationCode::generate(&self.ambient);

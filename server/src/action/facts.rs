@@ -50,7 +50,7 @@ pub(super) async fn gather(
         facts.user = Some(UserFacts {
             status: now.status(),
             is_revoked: now.revoked_at.is_some(),
-            is_full_admin: permissions::is_full_admin(db, organization, user.id).await?,
+            held: permissions::operations_of(db, organization, user.id).await?,
             email: now.email,
         });
         facts.another_full_admin = permissions::another_full_admin(db, organization, user.id).await?;
@@ -71,6 +71,7 @@ pub(super) async fn gather(
         Change::UpdatePermission { id, after, .. } => permissions::find_look(db, organization, &after.name, Some(*id)).await?,
         Change::ResendInvitation { .. }
         | Change::ShareInvitation { .. }
+        | Change::ReEnrolUser { .. }
         | Change::RevokeInvitation { .. }
         | Change::DeactivateUser { .. }
         | Change::ActivateUser { .. }

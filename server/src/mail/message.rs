@@ -48,6 +48,24 @@ pub fn invitation(facts: &RegistrationCode<'_>, by: &EmailAddress) -> Message {
     written(facts, &blocks)
 }
 
+/// The mail to someone whose passkeys were ended, so that they make new ones. They keep their permissions.
+pub fn re_enrolment(facts: &RegistrationCode<'_>, by: &EmailAddress) -> Message {
+    let mut blocks = vec![
+        Block::Paragraph("Hello,".into()),
+        Block::Paragraph(format!(
+            "{by} has ended your passkeys, your recovery kit and your sessions in the organization {} on Countersign, so that you can make new \
+             ones. You keep your permissions.",
+            name(facts.organization)
+        )),
+        Block::Paragraph(
+            "If you didn't ask for this, tell another admin at once, by another way than mail: whoever has the code below can act as you."
+                .into(),
+        ),
+    ];
+    blocks.extend(how_to_activate(facts));
+    written(facts, &blocks)
+}
+
 /// The mail with the registration code.
 pub fn registration_code(facts: &RegistrationCode<'_>) -> Message {
     let mut blocks = vec![greeting(facts), asked(facts)];
@@ -252,6 +270,14 @@ mod tests {
             "Hello,\n\nbob@example.org invites you to the organization Acme on Countersign.\n\nYou will make a passkey and save a recovery kit;"
         ), "{}", message.text);
         assert!(message.text.contains("    1234 5678 9012 3456\n") && message.html.contains("1234 5678 9012 3456"), "{}", message.text);
+    }
+
+    #[test]
+    fn whoever_enrols_again_is_told_who_ended_their_passkeys() {
+        let by = EmailAddress::parse("bob@example.org").unwrap();
+        let message = with_facts("", "Acme", |facts| re_enrolment(facts, &by));
+        assert!(message.text.starts_with("Hello,\n\nbob@example.org has ended your passkeys, your recovery kit"), "{}", message.text);
+        assert!(message.text.contains("tell another admin at once") && message.html.contains("1234 5678 9012 3456"), "{}", message.text);
     }
 
     #[test]

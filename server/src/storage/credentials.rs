@@ -348,6 +348,19 @@ impl TryFrom<RecoveryKeyRow> for RecoveryKey {
     }
 }
 
+/// Removes a user's passkeys and recovery key.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_of_user(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM credentials WHERE organization_id = $1 AND user_id = $2")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// Notes that a kit was found to work.
 ///
 /// # Errors

@@ -375,22 +375,6 @@ pub async fn holders(
         .collect()
 }
 
-/// Whether a user has every operation.
-///
-/// # Errors
-/// When the database fails.
-pub async fn is_full_admin(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<bool, StorageError> {
-    let row: Option<(String,)> = sqlx::query_as(
-        "SELECT a.id FROM assignments a JOIN permissions p ON p.id = a.permission_id
-         WHERE a.organization_id = $1 AND a.user_id = $2 AND p.managed = 'full_admin'",
-    )
-    .bind(organization.to_string())
-    .bind(user.to_string())
-    .fetch_optional(db)
-    .await?;
-    Ok(row.is_some())
-}
-
 /// Whether anyone else than this user is active and has every operation.
 ///
 /// # Errors

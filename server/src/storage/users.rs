@@ -264,6 +264,19 @@ pub async fn mark(
     Ok(())
 }
 
+/// Makes a user one who is invited and hasn't signed up, as they were at first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn begin_anew(db: &mut Connection, organization: OrganizationId, id: UserId) -> Result<(), StorageError> {
+    sqlx::query("UPDATE users SET registered_at = NULL, revoked_at = NULL WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
 /// Removes a user with everything of theirs; history keeps what they did.
 ///
 /// # Errors

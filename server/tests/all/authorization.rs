@@ -178,6 +178,7 @@ enum Deed {
     ResendInvitation,
     ShareInvitation,
     RevokeInvitation,
+    ReEnrolUser,
     DeactivateUser,
     ActivateUser,
     DeleteUser,
@@ -196,11 +197,12 @@ enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 20] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
         Self::RevokeInvitation,
+        Self::ReEnrolUser,
         Self::DeactivateUser,
         Self::ActivateUser,
         Self::DeleteUser,
@@ -225,6 +227,7 @@ impl Deed {
             Change::ResendInvitation { .. } => Self::ResendInvitation,
             Change::ShareInvitation { .. } => Self::ShareInvitation,
             Change::RevokeInvitation { .. } => Self::RevokeInvitation,
+            Change::ReEnrolUser { .. } => Self::ReEnrolUser,
             Change::DeactivateUser { .. } => Self::DeactivateUser,
             Change::ActivateUser { .. } => Self::ActivateUser,
             Change::DeleteUser { .. } => Self::DeleteUser,
@@ -273,6 +276,7 @@ impl Office {
             Deed::ResendInvitation => Change::ResendInvitation { user: self.invited().await },
             Deed::ShareInvitation => Change::ShareInvitation { user: self.invited().await },
             Deed::RevokeInvitation => Change::RevokeInvitation { user: self.invited().await },
+            Deed::ReEnrolUser => Change::ReEnrolUser { user: self.active().await },
             Deed::DeactivateUser => Change::DeactivateUser { user: self.invited().await },
             Deed::ActivateUser => {
                 let user = self.invited().await;
@@ -330,7 +334,9 @@ async fn read(browser: &Browser, deed: Deed, user: &UserRef, permission: &str) -
 /// The operation that a row needs, as SIGNING.md and PRODUCT.md have it; written here once more, on purpose.
 const fn needed(deed: Deed) -> Operation {
     match deed {
-        Deed::CreateUser | Deed::ResendInvitation | Deed::ShareInvitation | Deed::RevokeInvitation => Operation::UsersCreate,
+        Deed::CreateUser | Deed::ResendInvitation | Deed::ShareInvitation | Deed::RevokeInvitation | Deed::ReEnrolUser => {
+            Operation::UsersCreate
+        }
         Deed::DeactivateUser => Operation::UsersDeactivate,
         Deed::ActivateUser => Operation::UsersActivate,
         Deed::DeleteUser => Operation::UsersDelete,

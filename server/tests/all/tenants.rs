@@ -203,10 +203,9 @@ async fn ask(browser: &Browser, function: &str, home: &Company, ids: &Ids) -> Ve
         "send_new_code" => vec![browser.send_new_code(invited, &organization).await],
         "code_state" => vec![browser.code_state(invited, &organization).await],
         "activate" => vec![browser.activate(invited, &organization, "1111222233334444").await],
-        // They name nothing of an organization: a challenge belongs to none.
-        "create_organization" | "keep_passkey" | "finish_registration" | "finish_sign_in" => Vec::new(),
-        // Other users' tests and sessions are tried in `account`, those of other organizations among them.
-        "finish_kit_test" | "end_session" => Vec::new(),
+        // They name nothing of an organization: a challenge belongs to none. Other users' tests and sessions are tried in
+        // `account`, those of other organizations among them.
+        "create_organization" | "keep_passkey" | "finish_registration" | "finish_sign_in" | "finish_kit_test" | "end_session" => Vec::new(),
         "prepare_change" => {
             let mut answers = Vec::new();
             for change in foreign_changes(home, ids) {

@@ -197,6 +197,7 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         Change::AssignPermission { .. } => Some(AssignmentId::from_bytes(bits).to_string()),
         Change::ResendInvitation { .. }
         | Change::ShareInvitation { .. }
+        | Change::ReEnrolUser { .. }
         | Change::RevokeInvitation { .. }
         | Change::DeactivateUser { .. }
         | Change::ActivateUser { .. }

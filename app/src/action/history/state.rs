@@ -79,11 +79,15 @@ pub(super) struct Index {
 impl State {
     /// What a user may do.
     pub fn held_by(&self, user: UserId) -> Operations {
+        let active = self.users.get(&user).filter(|user| user.status == UserStatus::Active);
+        active.map_or(Operations::NONE, |user| self.permitted(user))
+    }
+
+    /// What a user's permissions allow, whether or not they are active.
+    fn permitted(&self, user: &User) -> Operations {
         let mut held = Operations::NONE;
-        if let Some(user) = self.users.get(&user).filter(|user| user.status == UserStatus::Active) {
-            for permission in user.assignments.keys().filter_map(|id| self.permissions.get(id)) {
-                held.extend(permission.operations.clone());
-            }
+        for permission in user.assignments.keys().filter_map(|id| self.permissions.get(id)) {
+            held.extend(permission.operations.clone());
         }
         held
     }
@@ -97,11 +101,11 @@ impl State {
         let assignment = user.zip(permission_id).and_then(|(user, permission)| user.assignments.get(&permission));
         Facts {
             held: self.held_by(actor),
-            user: user_id.zip(user).map(|(id, user)| UserFacts {
+            user: user.map(|user| UserFacts {
                 email: user.email.clone(),
                 status: user.status,
                 is_revoked: user.is_revoked,
-                is_full_admin: index.full_admins.contains(&id),
+                held: self.permitted(user),
             }),
             permission: permission_id.and_then(|id| {
                 let permission = self.permissions.get(&id)?;
@@ -162,6 +166,10 @@ impl State {
             }
             Change::ResendInvitation { user } | Change::ShareInvitation { user } => self.alter(user.id, |user| user.is_revoked = false),
             Change::RevokeInvitation { user } => self.alter(user.id, |user| user.is_revoked = true),
+            Change::ReEnrolUser { user } => {
+                self.drop_credentials(index, user.id);
+                self.alter(user.id, |user| (user.status, user.is_registered, user.is_revoked) = (UserStatus::Invited, false, false));
+            }
             Change::DeactivateUser { user } => self.alter(user.id, |user| user.status = UserStatus::Deactivated),
             Change::ActivateUser { user } => self.alter(user.id, |user| {
                 user.status = if user.is_registered { UserStatus::Active } else { UserStatus::Invited };
@@ -214,6 +222,10 @@ impl State {
         for permission in user.assignments.into_keys() {
             self.let_go(index, permission, id);
         }
+        self.drop_credentials(index, id);
+    }
+
+    fn drop_credentials(&mut self, index: &mut Index, id: UserId) {
         self.credentials.retain(|_, owner| *owner != id);
         index.keys.retain(|_, (owner, _)| *owner != id);
         index.passkeys.retain(|_, owner| *owner != id);

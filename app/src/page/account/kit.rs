@@ -38,7 +38,7 @@ pub(super) fn Kit(
 ) -> impl IntoView {
     let Some(kit) = kit else {
         return view! {
-            <section id="kit">
+            <section id="recovery-kit">
                 <h2>"Recovery kit"</h2>
                 <p class="aside">"This account has none."</p>
             </section>
@@ -46,7 +46,7 @@ pub(super) fn Kit(
         .into_any();
     };
     view! {
-        <section id="kit">
+        <section id="recovery-kit">
             <h2>"Recovery kit"</h2>
             <p class="measure">"The sheet that brings you back when every passkey is lost. Type its code once to see that it works; it isn't used up."</p>
             <div class="card kit-care">

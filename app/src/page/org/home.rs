@@ -69,7 +69,7 @@ fn HomePage(viewer: Viewer, kit: Option<Kit>) -> impl IntoView {
                     {kit_is_untested
                         .then(|| {
                             view! {
-                                <Task glyph=Glyph::Kit title="Test your recovery kit" path="/account#kit">
+                                <Task glyph=Glyph::Kit title="Test your recovery kit" path="/account#recovery-kit">
                                     "Type its code once, to see that the copy you saved works. Then put it away, apart from your devices."
                                 </Task>
                             }

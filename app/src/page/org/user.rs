@@ -302,11 +302,14 @@ fn Danger(viewer: Viewer, row: UserRow) -> impl IntoView {
     let user = row.user;
     let activate = Change::ActivateUser { user: user.clone() };
     let deactivate = Change::DeactivateUser { user: user.clone() };
+    let re_enrol = Change::ReEnrolUser { user: user.clone() };
     let delete = Change::DeleteUser { user: user.clone() };
-    let words = [consequence(&activate), consequence(&deactivate), consequence(&delete)];
+    let words = [consequence(&activate), consequence(&re_enrol), consequence(&deactivate), consequence(&delete)];
+    let is_active = row.status == UserStatus::Active;
     let is_deactivated = row.status == UserStatus::Deactivated;
     let buttons = [
         is_deactivated.then(|| offer(&viewer, "Activate", activate, After::Reload)).flatten(),
+        is_active.then(|| offer_danger(&viewer, "Enrol again", re_enrol, After::Reload)).flatten(),
         (!is_deactivated).then(|| offer_danger(&viewer, "Deactivate", deactivate, After::Reload)).flatten(),
         offer_danger(&viewer, "Delete", delete, After::Go(Place::Users.path().to_owned())),
     ];

@@ -7,6 +7,7 @@ mod invitations;
 mod mails;
 mod pages;
 mod permissions;
+mod re_enrolment;
 mod replay;
 mod signatures;
 mod users;

@@ -64,6 +64,7 @@ enum Kind {
     ResendInvitation,
     ShareInvitation,
     RevokeInvitation,
+    ReEnrolUser,
     DeactivateUser,
     ActivateUser,
     DeleteUser,
@@ -77,11 +78,12 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
         Self::RevokeInvitation,
+        Self::ReEnrolUser,
         Self::DeactivateUser,
         Self::ActivateUser,
         Self::DeleteUser,
@@ -234,6 +236,7 @@ impl Town {
             Kind::ResendInvitation => Change::ResendInvitation { user: self.user(state, UserStatus::Invited) },
             Kind::ShareInvitation => Change::ShareInvitation { user: self.user(state, UserStatus::Invited) },
             Kind::RevokeInvitation => Change::RevokeInvitation { user: self.user(state, UserStatus::Invited) },
+            Kind::ReEnrolUser => Change::ReEnrolUser { user: self.user(state, UserStatus::Active) },
             Kind::DeactivateUser => {
                 let status = if self.dice.roll(2) == 0 { UserStatus::Active } else { UserStatus::Invited };
                 Change::DeactivateUser { user: self.user(state, status) }

@@ -62,6 +62,7 @@ impl Company {
             Change::ResendInvitation { user: invited.clone() },
             Change::ShareInvitation { user: invited.clone() },
             Change::RevokeInvitation { user: invited },
+            Change::ReEnrolUser { user: active.clone() },
             Change::DeactivateUser { user: active.clone() },
             Change::ActivateUser { user: deactivated },
             Change::DeleteUser { user: active.clone() },
@@ -78,7 +79,7 @@ impl Company {
     }
 }
 
-const KINDS: usize = 12;
+const KINDS: usize = 13;
 
 /// A new kind of change has to be named here, and then one of it above.
 const fn place(change: &Change) -> usize {
@@ -87,13 +88,14 @@ const fn place(change: &Change) -> usize {
         Change::ResendInvitation { .. } => 1,
         Change::ShareInvitation { .. } => 2,
         Change::RevokeInvitation { .. } => 3,
-        Change::DeactivateUser { .. } => 4,
-        Change::ActivateUser { .. } => 5,
-        Change::DeleteUser { .. } => 6,
-        Change::CreatePermission { .. } => 7,
-        Change::UpdatePermission { .. } => 8,
-        Change::ArchivePermission { .. } => 9,
-        Change::AssignPermission { .. } => 10,
-        Change::RevokeAssignment { .. } => 11,
+        Change::ReEnrolUser { .. } => 4,
+        Change::DeactivateUser { .. } => 5,
+        Change::ActivateUser { .. } => 6,
+        Change::DeleteUser { .. } => 7,
+        Change::CreatePermission { .. } => 8,
+        Change::UpdatePermission { .. } => 9,
+        Change::ArchivePermission { .. } => 10,
+        Change::AssignPermission { .. } => 11,
+        Change::RevokeAssignment { .. } => 12,
     }
 }
