@@ -74,8 +74,8 @@ pub trait Backend: Send + Sync {
 
     /// The viewer's sessions.
     async fn sessions(&self) -> Result<SessionList, Refusal>;
-    /// Ends one of the viewer's sessions.
-    async fn end_one_session(&self, id: String) -> Result<(), Refusal>;
+    /// Ends one of the viewer's sessions; whether it was this browser's.
+    async fn end_one_session(&self, id: String) -> Result<bool, Refusal>;
     /// Ends all of the viewer's sessions but this one.
     async fn end_other_sessions(&self) -> Result<(), Refusal>;
 

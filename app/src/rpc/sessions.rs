@@ -47,14 +47,15 @@ pub async fn sessions() -> Result<SessionList, Refusal> {
     super::answer(crate::port::backend()?.sessions().await)
 }
 
-/// Ends one of the viewer's sessions; one that is gone already is ended, too.
+/// Ends one of the viewer's sessions and goes back to the list, or to the sign-in page when it was this one. One that is gone
+/// already is ended, too.
 ///
 /// # Errors
 /// `SignedOut` when nobody is signed in.
 #[server(prefix = "/rpc", endpoint = "end_session")]
 pub async fn end_session(id: String) -> Result<(), Refusal> {
-    super::answer(crate::port::backend()?.end_one_session(id).await)?;
-    leptos_axum::redirect(LIST);
+    let was_this = super::answer(crate::port::backend()?.end_one_session(id).await)?;
+    leptos_axum::redirect(if was_this { "/login?signed=out" } else { LIST });
     Ok(())
 }
 

@@ -279,7 +279,7 @@ impl Backend for RequestBackend {
         sessions::list(self).await
     }
 
-    async fn end_one_session(&self, id: String) -> Result<(), Refusal> {
+    async fn end_one_session(&self, id: String) -> Result<bool, Refusal> {
         sessions::end(self, &id).await
     }
 

@@ -4,7 +4,7 @@ use super::{
     RequestBackend,
     change::refused,
     session::{IDLE, SignedIn},
-    sign_in::signed_out,
+    sign_in::{sign_out, signed_out},
 };
 use crate::{
     action::{Actor, held_by_active},
@@ -37,13 +37,20 @@ pub(super) async fn list(backend: &RequestBackend) -> Result<SessionList, Refusa
     Ok(SessionList { sessions, now })
 }
 
-pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<(), Refusal> {
+/// Whether it was this browser's.
+pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<bool, Refusal> {
     let failed = |error| backend.storage_failed(error);
     let (mut db, actor) = active(backend).await?;
+    if backend.session_hash().as_deref() == Some(id) {
+        // Signing out takes connections of its own: whoever holds one while waiting for another can wait for ever.
+        drop(db);
+        sign_out(backend).await?;
+        return Ok(true);
+    }
     if sessions::delete_own(&mut db, actor.organization, actor.user, id).await.map_err(failed)? {
         note_ended(backend, &mut db, actor).await?;
     }
-    Ok(())
+    Ok(false)
 }
 
 pub(super) async fn end_others(backend: &RequestBackend) -> Result<(), Refusal> {

@@ -15,8 +15,10 @@ use std::time::Duration;
 on_both_databases!(
     every_browser_is_listed_and_knows_itself,
     ending_one_ends_it_at_once,
+    ending_ones_own_signs_out,
     ending_all_others_keeps_this_one,
     nobody_ends_anybody_elses_session,
+    a_deactivated_user_sees_and_ends_none,
     what_ran_out_is_not_listed,
     reading_an_address_ends_nothing,
 );
@@ -56,6 +58,24 @@ async fn ending_one_ends_it_at_once(database: &TestDatabase) {
     assert_eq!(ada.browser.sessions().await.len(), 1);
 }
 
+async fn ending_ones_own_signs_out(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let mut ada = app.admin("ada@example.org").await;
+    let phone = app.browser();
+    assert_eq!(ada.sign_in_with(&phone).await.verdict(), DONE);
+    let own = ada.browser.sessions().await.into_iter().find(|session| session.is_this).unwrap();
+    let answer = ada.browser.call("end_session", &[("id", &own.id)]).await;
+    assert_eq!((answer.verdict(), answer.location()), (DONE, "/login?signed=out"));
+    assert_eq!(ada.browser.session(), None, "the browser forgets the cookie");
+    assert_eq!(phone.viewer().await.verdict(), DONE, "the other one goes on");
+    assert_eq!(app.count("sessions").await, 1);
+
+    // Without JavaScript, one that is gone already.
+    let answer = phone.submit("end_session", &[("id", &own.id)], "/account").await;
+    assert_eq!((answer.status.as_u16(), answer.location()), (302, "/account#sessions"));
+    assert_eq!(app.count("sessions").await, 1);
+}
+
 async fn ending_all_others_keeps_this_one(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let mut ada = app.admin("ada@example.org").await;
@@ -87,6 +107,19 @@ async fn nobody_ends_anybody_elses_session(database: &TestDatabase) {
         assert_eq!(app.browser().call(function, &[("id", &of_ada)]).await.verdict(), refused(Code::SignedOut), "{function}");
     }
     assert_eq!(ada.browser.viewer().await.verdict(), DONE);
+}
+
+/// Their session may still be there; it is good for nothing.
+async fn a_deactivated_user_sees_and_ends_none(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let mut ada = app.admin("ada@example.org").await;
+    assert_eq!(ada.sign_in_with(&app.browser()).await.verdict(), DONE);
+    let id = ada.browser.sessions().await.remove(1).id;
+    app.run("UPDATE users SET deactivated_at = 1").await;
+    for function in ["sessions", "end_session", "end_other_sessions"] {
+        assert_eq!(ada.browser.call(function, &[("id", &id)]).await.verdict(), refused(Code::SignedOut), "{function}");
+    }
+    assert_eq!(app.count("sessions").await, 2);
 }
 
 async fn what_ran_out_is_not_listed(database: &TestDatabase) {
