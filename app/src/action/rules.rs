@@ -2,7 +2,10 @@
 //! again in the transaction that executes it, with facts from the database; whoever verifies a history asks it with facts
 //! from what came before. So both go by the same rules.
 
-use super::change::{Change, PermissionRef, PermissionTerms, UserRef};
+use super::{
+    change::{Change, PermissionRef, PermissionTerms, UserRef},
+    sentence::all_names,
+};
 use crate::domain::{
     id::PermissionId,
     operation::{Operation, Operations},
@@ -269,7 +272,7 @@ pub fn may_be_given(permission: &PermissionFacts, held: &Operations) -> Result<(
         // Nothing to give, and nobody has wallets here yet, so nobody is asked to hold them.
         operations if permission.is_managed && *operations != Operations::All => Ok(()),
         Operations::All if *held == Operations::All => Ok(()),
-        Operations::All => Err(Denial::BeyondOwn("every operation, also future ones".to_owned())),
+        Operations::All => Err(Denial::BeyondOwn(all_names(&Operations::All))),
         Operations::These(operations) => can_be_given(operations, held),
     }
 }
@@ -293,11 +296,11 @@ fn not_outranked(user: &UserFacts, held: &Operations) -> Result<(), Denial> {
     if held.covers(&user.held) {
         return Ok(());
     }
-    let operations = match &user.held {
-        Operations::All => "every operation, also future ones".to_owned(),
-        Operations::These(operations) => list(operations.iter().filter(|operation| !held.allows(**operation))),
+    let beyond = match &user.held {
+        Operations::All => Operations::All,
+        Operations::These(operations) => operations.iter().copied().filter(|operation| !held.allows(*operation)).collect(),
     };
-    Err(Denial::Outranked { email: user.email.clone(), operations })
+    Err(Denial::Outranked { email: user.email.clone(), operations: all_names(&beyond) })
 }
 
 /// Without this user, someone active must be left who can do everything.

@@ -142,7 +142,7 @@ fn compared(before: &PermissionTerms, after: &PermissionTerms) -> Vec<Detail> {
     ]
 }
 
-fn all_names(operations: &Operations) -> String {
+pub(super) fn all_names(operations: &Operations) -> String {
     match operations {
         Operations::All => "every operation, also future ones".to_owned(),
         Operations::These(operations) => names(operations),

@@ -13,8 +13,6 @@ use serde::{Deserialize, Serialize};
 /// A recovery kit, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kit {
-    /// What people call it.
-    pub name: String,
     /// When it was made.
     pub made_at: Timestamp,
     /// When its owner last proved that it works.

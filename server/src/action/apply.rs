@@ -54,11 +54,11 @@ pub(super) async fn apply(
         Change::CreateUser { email, kind, external_id } => {
             let id = UserId::from_bytes(created);
             create_user(db, context, id, email, *kind, external_id.as_ref()).await?;
-            context.invite_by_mail(db, id, email, code).await?;
+            context.invite_by_mail(db, id, email, code, message::invitation).await?;
         }
         Change::ResendInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, None).await?;
-            context.invite_by_mail(db, user.id, &user.email, code).await?;
+            context.invite_by_mail(db, user.id, &user.email, code, message::invitation).await?;
         }
         Change::ShareInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, None).await?;
@@ -72,8 +72,7 @@ pub(super) async fn apply(
             users::begin_anew(db, organization, user.id).await?;
             credentials::delete_of_user(db, organization, user.id).await?;
             sessions::delete_of_user(db, organization, user.id).await?;
-            let invitation = context.invite(db, user.id, &user.email, code).await?;
-            context.mail(db, user.id, &user.email, &invitation, message::re_enrolment).await?;
+            context.invite_by_mail(db, user.id, &user.email, code, message::re_enrolment).await?;
         }
         Change::DeactivateUser { user } => {
             users::mark(db, organization, user.id, Mark::Deactivated, Some(now)).await?;
@@ -146,19 +145,9 @@ impl Context<'_> {
         user: UserId,
         email: &EmailAddress,
         code: Option<FreshCode>,
-    ) -> Result<(), ActionError> {
-        let invitation = self.invite(db, user, email, code).await?;
-        self.mail(db, user, email, &invitation, message::invitation).await
-    }
-
-    async fn mail(
-        &self,
-        db: &mut Connection,
-        user: UserId,
-        email: &EmailAddress,
-        invitation: &Invitation,
         write: fn(&message::RegistrationCode<'_>, &EmailAddress) -> Message,
     ) -> Result<(), ActionError> {
+        let invitation = self.invite(db, user, email, code).await?;
         let organization_name = organizations::find_name(db, self.organization).await?.unwrap_or_default();
         let facts = message::RegistrationCode {
             to: email,

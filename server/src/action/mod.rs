@@ -41,10 +41,11 @@ use app::{
     },
     domain::id::{OrganizationId, UserId},
 };
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Who asks for a change: a user with a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Who asks for a change: a user with a session, which remembers this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
     /// Their organization.
     pub organization: OrganizationId,

@@ -2,8 +2,9 @@
 //! listed and ended), and both limits, idle and absolute, kept by the server whatever the cookie says.
 
 use crate::{
+    action::Actor,
     ambient::Ambient,
-    service::session::{IDLE, LONGEST, SignedIn, hash, key, read},
+    service::session::{IDLE, LONGEST, hash, key, read},
     storage::{
         Connection, Storage, StorageError,
         sessions::{self, Session},
@@ -96,7 +97,7 @@ impl SessionStore for DatabaseSessions {
 }
 
 fn user(record: &Record) -> Option<(app::domain::id::OrganizationId, app::domain::id::UserId)> {
-    read::<SignedIn>(record, key::SIGNED_IN).map(|signed_in| (signed_in.organization, signed_in.user))
+    read::<Actor>(record, key::SIGNED_IN).map(|signed_in| (signed_in.organization, signed_in.user))
 }
 
 async fn note_seen(db: &mut Connection, record: &Record, now: Timestamp) -> std::result::Result<(), StorageError> {

@@ -1,8 +1,8 @@
 //! One's own account: passkeys, and the recovery kit with its test.
 
-use super::{RequestBackend, activity, change::refused, session::SignedIn, users};
+use super::{RequestBackend, activity, users};
 use crate::{
-    action::{Actor, held_by_active},
+    action::Actor,
     storage::{Connection, StorageError, challenges, credentials},
 };
 use app::{
@@ -29,22 +29,18 @@ struct Waiting {
 }
 
 pub(super) async fn account(backend: &RequestBackend) -> Result<Account, Refusal> {
-    let actor = backend.actor().await?;
     let failed = |error| backend.storage_failed(error);
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
-    held_by_active(&mut db, actor).await.map_err(|error| refused(backend, error))?;
+    let (mut db, actor) = backend.active().await?;
     let passkeys = users::passkeys(&mut db, actor.organization, actor.user).await.map_err(failed)?;
     let kit = credentials::find_recovery_key(&mut db, actor.organization, actor.user).await.map_err(failed)?;
-    let kit = kit.map(|key| Kit { name: key.name, made_at: key.created_at, tested_at: key.tested_at });
+    let kit = kit.map(|key| Kit { made_at: key.created_at, tested_at: key.tested_at });
     let activity = activity::recent(&mut db, actor.organization, actor.user).await.map_err(failed)?;
     Ok(Account { passkeys, kit, activity, now: backend.services.ambient.now() })
 }
 
 pub(super) async fn start_kit_test(backend: &RequestBackend) -> Result<KitTest, Refusal> {
-    let actor = backend.actor().await?;
     let failed = |error| backend.storage_failed(error);
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
-    held_by_active(&mut db, actor).await.map_err(|error| refused(backend, error))?;
+    let (mut db, actor) = backend.active().await?;
     let key = own_kit(backend, &mut db, actor).await?;
     let ambient = &backend.services.ambient;
     let (id, challenge) = (ChallengeId::from_bytes(ambient.bytes()), BASE64URL_NOPAD.encode(&ambient.bytes::<32>()));
@@ -55,10 +51,8 @@ pub(super) async fn start_kit_test(backend: &RequestBackend) -> Result<KitTest, 
 }
 
 pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, signature: &str) -> Result<(), Refusal> {
-    let actor = backend.actor().await?;
     let failed = |error| backend.storage_failed(error);
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
-    held_by_active(&mut db, actor).await.map_err(|error| refused(backend, error))?;
+    let (mut db, actor) = backend.active().await?;
     let key = own_kit(backend, &mut db, actor).await?;
     let now = backend.services.ambient.now();
     let state = challenges::take(&mut db, id, now).await.map_err(failed)?;
@@ -67,19 +61,18 @@ pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, s
     let Some(waiting) = waiting else {
         return Err(Refusal::new(Code::BadRequest, "This test took too long, or was sent twice. Begin it again."));
     };
-    let whom = SignedIn { organization: actor.organization, user: actor.user };
     let inconsistent = || failed(StorageError::Inconsistent { table: "credentials", column: "public_key" });
     let public_key = decode(&key.public_key).and_then(|key| key.try_into().ok()).ok_or_else(inconsistent)?;
     let signed = decode(&waiting.challenge).zip(decode(signature));
     if signed.is_none_or(|(challenge, signature)| verify_recovery_test(&public_key, &challenge, &signature).is_err()) {
-        backend.note(&mut db, whom, ActivityKind::KitTestRefused).await.map_err(failed)?;
+        backend.note(&mut db, actor, ActivityKind::KitTestRefused).await.map_err(failed)?;
         return Err(Refusal::new(
             Code::WrongKit,
             "This code is written correctly, but it isn't of your present kit. Perhaps it belongs to another account, or to a kit that was replaced.",
         ));
     }
     credentials::note_test(&mut db, key.id, now).await.map_err(failed)?;
-    backend.note(&mut db, whom, ActivityKind::KitTested).await.map_err(failed)
+    backend.note(&mut db, actor, ActivityKind::KitTested).await.map_err(failed)
 }
 
 async fn own_kit(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<credentials::RecoveryKey, Refusal> {

@@ -1,9 +1,12 @@
 //! Notes what happens around accounts, and tells it to those who may know.
 
-use super::{RequestBackend, session::SignedIn};
-use crate::storage::{
-    Connection, StorageError,
-    activity::{self, Event},
+use super::RequestBackend;
+use crate::{
+    action::Actor,
+    storage::{
+        Connection, StorageError,
+        activity::{self, Event},
+    },
 };
 use app::{
     domain::{
@@ -19,7 +22,7 @@ const SHOWN: i64 = 20;
 
 impl RequestBackend {
     /// Notes what happens to a user by this request, with where it came from.
-    pub(super) async fn note(&self, db: &mut Connection, whom: SignedIn, kind: ActivityKind) -> Result<(), StorageError> {
+    pub(super) async fn note(&self, db: &mut Connection, whom: Actor, kind: ActivityKind) -> Result<(), StorageError> {
         let event = Event {
             at: self.services.ambient.now(),
             kind,

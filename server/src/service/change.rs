@@ -2,9 +2,9 @@
 
 use super::{RequestBackend, sign_in::signed_out};
 use crate::{
-    action::{ActionError, Actor, require},
+    action::{ActionError, Actor, held_by_active, require},
     passkey::Signature,
-    storage::Connection,
+    storage::{Connection, PooledConnection},
 };
 use app::{
     action::{bytes::Bytes, change::Change, document::DocumentError, rules::Denial},
@@ -50,6 +50,14 @@ pub(super) async fn commit(backend: &RequestBackend, action: ActionId, response:
 }
 
 impl RequestBackend {
+    /// Lets only those on who are signed in and active, for what concerns nobody but them.
+    pub(super) async fn active(&self) -> Result<(PooledConnection, Actor), Refusal> {
+        let actor = self.actor().await?;
+        let mut db = self.services.storage.connection().await.map_err(|error| self.storage_failed(error))?;
+        held_by_active(&mut db, actor).await.map_err(|error| refused(self, error))?;
+        Ok((db, actor))
+    }
+
     /// Lets only those read on who may; what else they may do.
     pub(super) async fn require(&self, db: &mut Connection, actor: Actor, operation: Operation) -> Result<Operations, Refusal> {
         require(db, actor, operation).await.map_err(|error| refused(self, error))

@@ -3,9 +3,9 @@
 //!
 //! Whether an address is known shows nowhere: the answers are the same, and so is the work that a caller can time.
 
-use super::{RequestBackend, session::SignedIn};
+use super::RequestBackend;
 use crate::{
-    action::{ActionError, Registered},
+    action::{ActionError, Actor, Registered},
     code::{CODE_LIFE, RegistrationCode},
     config::Organizations,
     mail::message,
@@ -256,7 +256,7 @@ pub(super) async fn finish_registration(backend: &RequestBackend, proof: Recover
         Err(ActionError::Storage(error)) => return Err(backend.storage_failed(error)),
         Err(error) => return Err(backend.hide(Code::Internal, &error)),
     }
-    backend.begin_session(SignedIn { organization: user.organization, user: user.id }).await.map_err(|refusal| Refusal {
+    backend.begin_session(Actor { organization: user.organization, user: user.id }).await.map_err(|refusal| Refusal {
         message: "You are registered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
         ..refusal
     })

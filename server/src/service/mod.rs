@@ -140,8 +140,7 @@ impl RequestBackend {
 
     /// The signed-in user, as the road of a change knows them. That they are active is checked there.
     async fn actor(&self) -> Result<Actor, Refusal> {
-        let signed_in = self.signed_in().await?.ok_or_else(sign_in::signed_out)?;
-        Ok(Actor { organization: signed_in.organization, user: signed_in.user })
+        self.signed_in().await?.ok_or_else(sign_in::signed_out)
     }
 
     /// Whether one more organization may be founded; `own` is the one being activated.

@@ -1,16 +1,14 @@
 //! What a session remembers: who is signed in, or which registration this browser is in. A new id at every step up.
 
 use super::RequestBackend;
+use crate::action::Actor;
 use app::{
-    domain::{
-        activity::ActivityKind,
-        id::{OrganizationId, RegistrationId, UserId},
-    },
+    domain::{activity::ActivityKind, id::RegistrationId},
     refusal::{Code, Refusal},
 };
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use std::time::Duration;
 use tower_sessions::{
     Expiry,
@@ -27,7 +25,7 @@ pub const REGISTRATION: Duration = Duration::from_hours(1);
 
 /// Names in the session's data; the session store reads some of them into columns.
 pub mod key {
-    /// [`super::SignedIn`].
+    /// Who: an [`Actor`](crate::action::Actor).
     pub const SIGNED_IN: &str = "signed_in";
     /// The id of a registration.
     pub const REGISTRATION: &str = "registration";
@@ -37,18 +35,9 @@ pub mod key {
     pub const USER_AGENT: &str = "user_agent";
 }
 
-/// Who is signed in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedIn {
-    /// Their organization.
-    pub organization: OrganizationId,
-    /// The user.
-    pub user: UserId,
-}
-
 impl RequestBackend {
     /// Who is signed in, if anyone.
-    pub(super) async fn signed_in(&self) -> Result<Option<SignedIn>, Refusal> {
+    pub(super) async fn signed_in(&self) -> Result<Option<Actor>, Refusal> {
         self.session.get(key::SIGNED_IN).await.map_err(|error| self.session_failed(error))
     }
 
@@ -58,7 +47,7 @@ impl RequestBackend {
     }
 
     /// Signs this browser in, under a new session id.
-    pub(super) async fn begin_session(&self, signed_in: SignedIn) -> Result<(), Refusal> {
+    pub(super) async fn begin_session(&self, signed_in: Actor) -> Result<(), Refusal> {
         self.begin(key::SIGNED_IN, signed_in, LONGEST).await?;
         let failed = |error| self.storage_failed(error);
         let mut db = self.services.storage.connection().await.map_err(failed)?;

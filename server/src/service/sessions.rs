@@ -2,13 +2,12 @@
 
 use super::{
     RequestBackend,
-    change::refused,
-    session::{IDLE, SignedIn},
+    session::IDLE,
     sign_in::{sign_out, signed_out},
 };
 use crate::{
-    action::{Actor, held_by_active},
-    storage::{Connection, PooledConnection, sessions},
+    action::Actor,
+    storage::{Connection, sessions},
 };
 use app::{
     domain::{activity::ActivityKind, browser},
@@ -18,7 +17,7 @@ use app::{
 
 pub(super) async fn list(backend: &RequestBackend) -> Result<SessionList, Refusal> {
     let failed = |error| backend.storage_failed(error);
-    let (mut db, actor) = active(backend).await?;
+    let (mut db, actor) = backend.active().await?;
     let this = backend.session_hash();
     let now = backend.services.ambient.now();
     let found = sessions::list(&mut db, actor.organization, actor.user, now, now.minus(IDLE)).await.map_err(failed)?;
@@ -40,7 +39,7 @@ pub(super) async fn list(backend: &RequestBackend) -> Result<SessionList, Refusa
 /// Whether it was this browser's.
 pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<bool, Refusal> {
     let failed = |error| backend.storage_failed(error);
-    let (mut db, actor) = active(backend).await?;
+    let (mut db, actor) = backend.active().await?;
     if backend.session_hash().as_deref() == Some(id) {
         // Signing out takes connections of its own: whoever holds one while waiting for another can wait for ever.
         drop(db);
@@ -55,7 +54,7 @@ pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<bool, Refu
 
 pub(super) async fn end_others(backend: &RequestBackend) -> Result<(), Refusal> {
     let failed = |error| backend.storage_failed(error);
-    let (mut db, actor) = active(backend).await?;
+    let (mut db, actor) = backend.active().await?;
     // Nobody is signed in without a session.
     let this = backend.session_hash().ok_or_else(signed_out)?;
     if sessions::delete_others(&mut db, actor.organization, actor.user, &this).await.map_err(failed)? > 0 {
@@ -64,14 +63,6 @@ pub(super) async fn end_others(backend: &RequestBackend) -> Result<(), Refusal> 
     Ok(())
 }
 
-async fn active(backend: &RequestBackend) -> Result<(PooledConnection, Actor), Refusal> {
-    let actor = backend.actor().await?;
-    let mut db = backend.services.storage.connection().await.map_err(|error| backend.storage_failed(error))?;
-    held_by_active(&mut db, actor).await.map_err(|error| refused(backend, error))?;
-    Ok((db, actor))
-}
-
 async fn note_ended(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<(), Refusal> {
-    let whom = SignedIn { organization: actor.organization, user: actor.user };
-    backend.note(db, whom, ActivityKind::SessionsEnded).await.map_err(|error| backend.storage_failed(error))
+    backend.note(db, actor, ActivityKind::SessionsEnded).await.map_err(|error| backend.storage_failed(error))
 }

@@ -1,7 +1,8 @@
 //! Signing in with a discoverable passkey, and who is signed in.
 
-use super::{RequestBackend, session::SignedIn};
+use super::RequestBackend;
 use crate::{
+    action::Actor,
     passkey::{Signature, Stored},
     storage::{challenges, credentials, permissions, sessions, users},
 };
@@ -49,7 +50,7 @@ pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, res
         backup_eligible: passkey.backup_eligible,
         webauthn: &passkey.webauthn,
     };
-    let whom = SignedIn { organization: passkey.organization, user: passkey.user };
+    let whom = Actor { organization: passkey.organization, user: passkey.user };
     let after = match services.ceremonies.finish_sign_in(&ceremony, &signature, stored) {
         Ok(after) => after,
         Err(error) => {

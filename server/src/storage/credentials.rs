@@ -291,8 +291,6 @@ struct ListedRow {
 pub struct RecoveryKey {
     /// Our id.
     pub id: CredentialId,
-    /// What they call its kit.
-    pub name: String,
     /// Ed25519, 32 bytes.
     pub public_key: String,
     /// The salt of its derivation.
@@ -313,7 +311,7 @@ pub async fn find_recovery_key(
     user: UserId,
 ) -> Result<Option<RecoveryKey>, StorageError> {
     let row: Option<RecoveryKeyRow> = sqlx::query_as(
-        "SELECT id, name, public_key, salt, created_at, tested_at FROM credentials
+        "SELECT id, public_key, salt, created_at, tested_at FROM credentials
          WHERE organization_id = $1 AND user_id = $2 AND kind = 'RecoveryKey' AND deactivated_at IS NULL",
     )
     .bind(organization.to_string())
@@ -326,7 +324,6 @@ pub async fn find_recovery_key(
 #[derive(sqlx::FromRow)]
 struct RecoveryKeyRow {
     id: String,
-    name: String,
     public_key: String,
     salt: Option<String>,
     created_at: i64,
@@ -339,7 +336,6 @@ impl TryFrom<RecoveryKeyRow> for RecoveryKey {
     fn try_from(row: RecoveryKeyRow) -> Result<Self, StorageError> {
         Ok(Self {
             id: parse(&row.id, "credentials", "id")?,
-            name: row.name,
             public_key: row.public_key,
             salt: row.salt.ok_or(StorageError::Inconsistent { table: "credentials", column: "salt" })?,
             created_at: time(row.created_at),
