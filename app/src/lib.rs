@@ -25,7 +25,7 @@ use leptos_router::{
     path,
 };
 use page::{
-    account::Account as OwnAccount,
+    account::{Account as OwnAccount, ReplaceKit},
     dev_mail::DevMail,
     get_started::{account::Account, activate::Activate, mail::Mail, passkey::Passkey, recovery_kit::RecoveryKit},
     login::Login,
@@ -90,6 +90,7 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/org/history") view=History ssr=SsrMode::Async />
                 <Route path=path!("/org/history/:index") view=HistoryEntry ssr=SsrMode::Async />
                 <Route path=path!("/account") view=OwnAccount ssr=SsrMode::Async />
+                <Route path=path!("/account/recovery-kit") view=ReplaceKit ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail") view=DevMail ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

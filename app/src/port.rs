@@ -2,7 +2,7 @@
 //! context of their request. So neither storage, nor passkey ceremonies, nor mail are named in this crate.
 
 use crate::{
-    action::change::Change,
+    action::{account_change::NewRecoveryKey, bytes::Bytes, change::Change},
     domain::{
         id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
         user::UserStatus,
@@ -10,9 +10,9 @@ use crate::{
     refusal::{Code, Refusal},
     rpc::{
         about::{About, LocalMail},
-        account::{Account, KitTest},
+        account::{Account, KitIdentity, KitTest},
         change::{Prepared, Receipt},
-        get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
+        get_started::{CodeState, NewOrganization, Registration, Started},
         history::HistoryPage,
         permissions::{PermissionDetails, PermissionList},
         sessions::SessionList,
@@ -52,7 +52,7 @@ pub trait Backend: Send + Sync {
     /// Checks a new passkey and keeps it aside; it is registered together with the recovery key.
     async fn keep_passkey(&self, response: Value) -> Result<(), Refusal>;
     /// Registers passkey and recovery key, activates, and signs this browser in: all of it or nothing.
-    async fn finish_registration(&self, recovery_key: RecoveryKeyProof) -> Result<(), Refusal>;
+    async fn finish_registration(&self, recovery_key: NewRecoveryKey) -> Result<(), Refusal>;
 
     /// A challenge for signing in with a passkey that the browser finds by itself.
     async fn start_sign_in(&self) -> Result<SignInChallenge, Refusal>;
@@ -71,6 +71,13 @@ pub trait Backend: Send + Sync {
     async fn start_kit_test(&self) -> Result<KitTest, Refusal>;
     /// Notes that the kit works, if its key made this signature. Nothing else is changed, and the kit isn't used up.
     async fn finish_kit_test(&self, id: ChallengeId, signature: String) -> Result<(), Refusal>;
+
+    /// The options for `navigator.credentials.create()`, for one more passkey of the viewer.
+    async fn start_new_passkey(&self) -> Result<Value, Refusal>;
+    /// What would stand on a new recovery kit of the viewer.
+    async fn kit_identity(&self) -> Result<KitIdentity, Refusal>;
+    /// The challenge that a new recovery key of the viewer must sign.
+    async fn start_new_kit(&self) -> Result<Bytes, Refusal>;
 
     /// The viewer's sessions.
     async fn sessions(&self) -> Result<SessionList, Refusal>;

@@ -29,18 +29,27 @@ export class Authenticator {
   static async in(page: Page): Promise<Authenticator> {
     const cdp = await page.context().newCDPSession(page);
     await cdp.send("WebAuthn.enable", { enableUI: false });
+    return Authenticator.#of(cdp, "internal");
+  }
+
+  /** A security key beside it, in the same tab. */
+  async securityKey(): Promise<Authenticator> {
+    return Authenticator.#of(this.#cdp, "usb");
+  }
+
+  static async #of(cdp: CDPSession, transport: "internal" | "usb"): Promise<Authenticator> {
     const { authenticatorId } = await cdp.send("WebAuthn.addVirtualAuthenticator", {
       options: {
         protocol: "ctap2",
         ctap2Version: "ctap2_1",
-        transport: "internal",
+        transport,
         hasResidentKey: true,
         hasUserVerification: true,
         isUserVerified: true,
         automaticPresenceSimulation: false,
-        // As most passkeys are: synced, so that its copies on several devices each count on their own.
-        defaultBackupEligibility: true,
-        defaultBackupState: true,
+        // As most passkeys are: synced, so that its copies on several devices each count on their own. A key isn't.
+        defaultBackupEligibility: transport === "internal",
+        defaultBackupState: transport === "internal",
       },
     });
     return new Authenticator(cdp, authenticatorId);

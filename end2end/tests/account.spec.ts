@@ -76,7 +76,7 @@ test("the code of the kit is in no request", async ({ page, mail, person, passke
 test("passkeys are shown with what they are", async ({ page, mail, person, passkey }) => {
   await createOrganization(page, mail, person, passkey);
   await open(page, "/account");
-  const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Passkey 1" }) });
+  const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name: "Passkey" }) });
   await expect(card).toContainText("Synced by its provider");
   await expect(card).toContainText("Made");
 });

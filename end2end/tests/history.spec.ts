@@ -49,7 +49,7 @@ test("every entry is shown in words, with its seal, verified by this browser", a
     await expect(entry.getByRole("link")).toHaveText(sentence);
     await expect(entry).toContainText("Verified in this browser");
     await expect(entry).toContainText(sentence.startsWith("Signed up") ? staff.active.person.email : staff.admin.person.email);
-    await expect(entry).toContainText(/(signed with|registered) Passkey 1/);
+    await expect(entry).toContainText(/(signed with|registered) Passkey/);
     await expect(entry.locator("time")).toHaveAttribute("datetime", /^20\d\d-/);
   }
 });

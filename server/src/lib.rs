@@ -3,6 +3,7 @@
 pub mod action;
 pub mod ambient;
 pub mod cli;
+pub mod client;
 pub mod code;
 pub mod config;
 pub mod http;

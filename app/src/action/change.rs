@@ -4,6 +4,7 @@
 //! up to understand or to verify it. A new variant makes the compiler ask for its operation, its sentence, its rule and its
 //! effect; no `match` on it has a `_` arm.
 
+use super::account_change::AccountChange;
 use crate::domain::{
     id::{AssignmentId, PermissionId, UserId},
     operation::{Operation, Operations},
@@ -134,12 +135,15 @@ pub enum Change {
         /// Of whom.
         user: UserRef,
     },
+    /// Alters the actor's own account.
+    OwnAccount(AccountChange),
 }
 
 impl Change {
-    /// What somebody must be allowed to do to make this change.
-    pub const fn operation(&self) -> Operation {
-        match self {
+    /// What somebody must be allowed to do to make this change; nothing, where it concerns only themselves.
+    pub const fn operation(&self) -> Option<Operation> {
+        Some(match self {
+            Self::OwnAccount(_) => return None,
             Self::CreateUser { .. }
             | Self::ResendInvitation { .. }
             | Self::ShareInvitation { .. }
@@ -153,10 +157,10 @@ impl Change {
             Self::ArchivePermission { .. } => Operation::PermissionsArchive,
             Self::AssignPermission { .. } => Operation::PermissionsAssign,
             Self::RevokeAssignment { .. } => Operation::PermissionsRevoke,
-        }
+        })
     }
 
-    /// The user whom it is about, if they exist already.
+    /// The user whom it is about, if they exist already and needn't be the actor.
     pub const fn user(&self) -> Option<&UserRef> {
         match self {
             Self::ResendInvitation { user }
@@ -168,9 +172,11 @@ impl Change {
             | Self::DeleteUser { user }
             | Self::AssignPermission { user, .. }
             | Self::RevokeAssignment { user, .. } => Some(user),
-            Self::CreateUser { .. } | Self::CreatePermission { .. } | Self::UpdatePermission { .. } | Self::ArchivePermission { .. } => {
-                None
-            }
+            Self::CreateUser { .. }
+            | Self::CreatePermission { .. }
+            | Self::UpdatePermission { .. }
+            | Self::ArchivePermission { .. }
+            | Self::OwnAccount(_) => None,
         }
     }
 
@@ -189,7 +195,8 @@ impl Change {
             | Self::DeactivateUser { .. }
             | Self::ActivateUser { .. }
             | Self::DeleteUser { .. }
-            | Self::CreatePermission { .. } => None,
+            | Self::CreatePermission { .. }
+            | Self::OwnAccount(_) => None,
         }
     }
 
@@ -208,7 +215,8 @@ impl Change {
             | Self::DeactivateUser { .. }
             | Self::ActivateUser { .. }
             | Self::DeleteUser { .. }
-            | Self::CreatePermission { .. } => None,
+            | Self::CreatePermission { .. }
+            | Self::OwnAccount(_) => None,
         }
     }
 }

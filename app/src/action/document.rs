@@ -43,8 +43,9 @@ pub struct Document {
     pub rp_id: String,
     /// Who asks for it, and signs it.
     pub actor: UserRef,
-    /// What the actor must be allowed to do.
-    pub operation: Operation,
+    /// What the actor must be allowed to do; nothing, where it concerns only themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation: Option<Operation>,
     /// What will be done.
     pub change: Change,
     /// When the document was written, in milliseconds since 1970.
@@ -68,12 +69,12 @@ pub enum DocumentError {
     #[error("the document has the version {0}, which this program doesn't know")]
     Version(u32),
     /// The operation isn't the one that the change needs.
-    #[error("the document names the operation {named}, but its change needs {needed}")]
+    #[error("the document names the operation {}, but its change needs {}", or_none(*.named), or_none(*.needed))]
     Operation {
         /// What it says.
-        named: Operation,
+        named: Option<Operation>,
         /// What it needs.
-        needed: Operation,
+        needed: Option<Operation>,
     },
     /// A time or a version of 2^53 or more.
     #[error("the document has an integer of 2^53 or more")]
@@ -84,6 +85,13 @@ pub enum DocumentError {
     /// It ends before it begins.
     #[error("the document expires before it was issued")]
     Times,
+}
+
+const fn or_none(operation: Option<Operation>) -> &'static str {
+    match operation {
+        Some(operation) => operation.name(),
+        None => "none",
+    }
 }
 
 impl Document {

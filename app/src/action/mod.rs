@@ -15,6 +15,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test that can't go on may panic where it stands"))]
 
+pub mod account_change;
 pub mod authenticator_data;
 pub mod bytes;
 pub mod cbor;

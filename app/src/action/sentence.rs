@@ -1,6 +1,9 @@
 //! A change in words: the one function that dialogs, receipts, mails and history take their sentences from.
 
-use super::change::{Change, PermissionTerms};
+use super::{
+    account_change::{AccountChange, NewPasskey, NewRecoveryKey},
+    change::{Change, PermissionTerms},
+};
 use crate::domain::{
     operation::{Operation, Operations},
     text::ExternalId,
@@ -47,6 +50,12 @@ pub fn sentence(change: &Change) -> String {
         Change::ArchivePermission { permission } => format!("Archive permission “{}”", permission.name),
         Change::AssignPermission { permission, user, .. } => format!("Give {} the permission “{}”", user.email, permission.name),
         Change::RevokeAssignment { permission, user, .. } => format!("Take the permission “{}” from {}", permission.name, user.email),
+        Change::OwnAccount(change) => match change {
+            AccountChange::AddPasskey { name, .. } => format!("Add the passkey “{name}” to your own account"),
+            AccountChange::RenamePasskey { before, after, .. } => format!("Call your passkey “{before}” “{after}”"),
+            AccountChange::RemovePasskey { name, .. } => format!("Remove the passkey “{name}” from your own account"),
+            AccountChange::ReplaceRecoveryKey { .. } => "Replace the recovery kit of your own account".to_owned(),
+        },
     }
 }
 
@@ -64,6 +73,10 @@ pub const fn verb(change: &Change) -> &'static str {
         Change::UpdatePermission { .. } => "Change and sign",
         Change::ArchivePermission { .. } => "Archive and sign",
         Change::AssignPermission { .. } => "Give and sign",
+        Change::OwnAccount(AccountChange::AddPasskey { .. }) => "Add and sign",
+        Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "Rename and sign",
+        Change::OwnAccount(AccountChange::RemovePasskey { .. }) => "Remove and sign",
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => "Replace and sign",
     }
 }
 
@@ -89,6 +102,16 @@ pub const fn consequence(change: &Change) -> &'static str {
         Change::ArchivePermission { .. } => "It can't be given to anyone any more. Its name stays taken.",
         Change::AssignPermission { .. } => "They may do this at once.",
         Change::RevokeAssignment { .. } => "What this permission allowed ends at once.",
+        Change::OwnAccount(change) => match change {
+            AccountChange::AddPasskey { .. } => {
+                "Whoever has it can sign in as you, and sign in your name. Sign with a passkey that you had before."
+            }
+            AccountChange::RenamePasskey { .. } => "Only the name changes, here; your device may go on showing another one.",
+            AccountChange::RemovePasskey { .. } => {
+                "It can't sign in or sign anything any more. Browsers stay signed in: end their sessions, too, if its device is lost."
+            }
+            AccountChange::ReplaceRecoveryKey { .. } => "The kit that you had stops working at once. Destroy it.",
+        },
     }
 }
 
@@ -131,7 +154,32 @@ pub fn details(change: &Change) -> Vec<Detail> {
             Detail::new("Permission", permission.name.as_str()),
             Detail::new("Permission id", permission.id.to_string()),
         ],
+        Change::OwnAccount(change) => account_details(change),
     }
+}
+
+fn account_details(change: &AccountChange) -> Vec<Detail> {
+    match change {
+        AccountChange::AddPasskey { name, passkey } => {
+            [Detail::new("Name", name.as_str())].into_iter().chain(passkey_details(passkey)).collect()
+        }
+        AccountChange::RenamePasskey { id, before, after } => vec![
+            Detail { label: "Name", before: Some(before.to_string()), value: after.to_string() },
+            Detail::new("Passkey id", id.to_string()),
+        ],
+        AccountChange::RemovePasskey { id, name } => vec![Detail::new("Name", name.as_str()), Detail::new("Passkey id", id.to_string())],
+        AccountChange::ReplaceRecoveryKey { recovery_key, .. } => vec![recovery_key_detail(recovery_key)],
+    }
+}
+
+/// The rest of it proves this key, and says nothing that people could compare.
+fn passkey_details(passkey: &NewPasskey) -> [Detail; 2] {
+    let transports = if passkey.transports.is_empty() { "not told".to_owned() } else { passkey.transports.join(", ") };
+    [Detail::new("Its authenticator's id", passkey.credential_id.to_string()), Detail::new("Reached through", transports)]
+}
+
+fn recovery_key_detail(key: &NewRecoveryKey) -> Detail {
+    Detail::new("New recovery key", key.public_key.to_string())
 }
 
 fn compared(before: &PermissionTerms, after: &PermissionTerms) -> Vec<Detail> {
@@ -162,10 +210,13 @@ fn count(operations: usize) -> String {
 mod tests {
     use super::*;
     use crate::{
-        action::change::{PermissionRef, UserRef},
+        action::{
+            bytes::Bytes,
+            change::{PermissionRef, UserRef},
+        },
         domain::{
-            id::{AssignmentId, PermissionId, UserId},
-            text::{EmailAddress, PermissionName},
+            id::{AssignmentId, CredentialId, PermissionId, UserId},
+            text::{EmailAddress, PasskeyName, PermissionName},
             user::UserKind,
         },
     };
@@ -211,7 +262,33 @@ mod tests {
             assign(Operations::All),
             assign([Operation::UsersRead, Operation::HistoryRead].into_iter().collect()),
             Change::RevokeAssignment { id: AssignmentId::from_bytes([3; 16]), permission: reading(), user: bob() },
+            Change::OwnAccount(AccountChange::AddPasskey { name: passkey_name("YubiKey"), passkey: new_passkey(&["usb", "nfc"]) }),
+            Change::OwnAccount(AccountChange::AddPasskey { name: passkey_name("YubiKey"), passkey: new_passkey(&[]) }),
+            Change::OwnAccount(AccountChange::RenamePasskey {
+                id: CredentialId::from_bytes([4; 16]),
+                before: passkey_name("YubiKey"),
+                after: passkey_name("YubiKey in the safe"),
+            }),
+            Change::OwnAccount(AccountChange::RemovePasskey { id: CredentialId::from_bytes([4; 16]), name: passkey_name("YubiKey") }),
+            Change::OwnAccount(AccountChange::ReplaceRecoveryKey {
+                challenge: Bytes(vec![5; 32]),
+                recovery_key: NewRecoveryKey { public_key: Bytes(vec![6; 32]), salt: Bytes(vec![7; 32]), signature: Bytes(vec![8; 64]) },
+            }),
         ]
+    }
+
+    fn passkey_name(name: &str) -> PasskeyName {
+        PasskeyName::parse(name).unwrap()
+    }
+
+    fn new_passkey(transports: &[&str]) -> NewPasskey {
+        NewPasskey {
+            challenge: Bytes(vec![5; 32]),
+            credential_id: Bytes(vec![6; 16]),
+            client_data: Bytes(b"{}".to_vec()),
+            attestation_object: Bytes(vec![7; 64]),
+            transports: transports.iter().map(|name| (*name).to_owned()).collect(),
+        }
     }
 
     fn in_words(change: &Change) -> String {
@@ -312,13 +389,37 @@ mod tests {
             User id: us-01040-g2081-040g2081040g2081
             Permission: Reading
             Permission id: pm-02081-040g2-081040g2081040g2
+        Add the passkey “YubiKey” to your own account
+            [Add and sign] Whoever has it can sign in as you, and sign in your name. Sign with a passkey that you had before.
+            Name: YubiKey
+            Its authenticator's id: BgYGBgYGBgYGBgYGBgYGBg
+            Reached through: usb, nfc
+        Add the passkey “YubiKey” to your own account
+            [Add and sign] Whoever has it can sign in as you, and sign in your name. Sign with a passkey that you had before.
+            Name: YubiKey
+            Its authenticator's id: BgYGBgYGBgYGBgYGBgYGBg
+            Reached through: not told
+        Call your passkey “YubiKey” “YubiKey in the safe”
+            [Rename and sign] Only the name changes, here; your device may go on showing another one.
+            Name: YubiKey → YubiKey in the safe
+            Passkey id: cr-040g2-08104-0g2081040g208104
+        Remove the passkey “YubiKey” from your own account
+            [Remove and sign] It can't sign in or sign anything any more. Browsers stay signed in: end their sessions, too, if its device is lost.
+            Name: YubiKey
+            Passkey id: cr-040g2-08104-0g2081040g208104
+        Replace the recovery kit of your own account
+            [Replace and sign] The kit that you had stops working at once. Destroy it.
+            New recovery key: BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgY
         ");
     }
 
     /// The texts in a change's JSON, but for what says nothing by itself: an assignment follows from its user and its
-    /// permission, and the words for a user's kind and for every operation are others.
+    /// permission, the words for a user's kind and for every operation are others, and what proves a new key says nothing
+    /// to people.
     fn values(name: &str, value: &Value, found: &mut Vec<String>) {
+        const PROOFS: [&str; 5] = ["challenge", "client_data", "attestation_object", "salt", "signature"];
         match value {
+            _ if PROOFS.contains(&name) => {}
             Value::Object(members) => members.iter().for_each(|(name, value)| values(name, value, found)),
             Value::Array(members) => members.iter().for_each(|value| values(name, value, found)),
             Value::String(text) if text.starts_with("as-") || name == "kind" || text == "all" => {}

@@ -339,6 +339,23 @@ pub fn check_registration(
     })
 }
 
+/// [`check_registration`] of a passkey, whose owner must have been verified, made at `origin` for the relying party whose id
+/// hashes to `rp_id_hash`.
+///
+/// # Errors
+///
+/// The first rule that the registration breaks.
+pub fn check_passkey_registration(
+    origin: &str,
+    rp_id_hash: [u8; 32],
+    challenge: &[u8],
+    registration: &Registration,
+) -> Result<NewCredential, RegistrationError> {
+    let relying_party = RelyingParty { id_hash: rp_id_hash, origin: origin.to_owned() };
+    let expected = Expected { relying_party: &relying_party, challenge, user_verification: UserVerification::Required };
+    check_registration(&expected, registration, super::cose::PASSKEY_ALGORITHMS)
+}
+
 fn check_client_data_of(expected: &Expected, ceremony: Ceremony, json: &[u8]) -> Result<(), CeremonyError> {
     check_client_data(json, ceremony, expected.challenge, &expected.relying_party.origin)?;
     Ok(())

@@ -4,6 +4,7 @@
 //! Everything here compiles for the server too, and is never called there: it is for event handlers and effects.
 
 pub mod document;
+pub mod enrolment;
 pub mod passkey;
 pub mod recovery_kit;
 pub mod signing;

@@ -3,8 +3,9 @@
 //! web-sys hides the JSON methods behind an unstable flag and lacks `mediation` and the Signal API, so they are bound here
 //! in a few lines. Only one request can be pending in a page: starting another one ends the one that waits for autofill.
 
-use crate::rpc::webauthn_json::WebAuthnJson;
-use js_sys::{Function, Object, Promise, Reflect};
+use crate::{domain::id::UserId, rpc::webauthn_json::WebAuthnJson};
+use data_encoding::BASE64URL_NOPAD;
+use js_sys::{Array, Function, Object, Promise, Reflect};
 use std::{cell::RefCell, fmt};
 use wasm_bindgen::{JsCast, JsValue, prelude::wasm_bindgen};
 use wasm_bindgen_futures::JsFuture;
@@ -169,6 +170,36 @@ fn tell_unknown(options: &WebAuthnJson, response: &WebAuthnJson) -> Result<Promi
     Reflect::set(&unknown, &"rpId".into(), &Reflect::get(&to_js(options)?, &"rpId".into())?)?;
     Reflect::set(&unknown, &"credentialId".into(), &Reflect::get(&to_js(response)?, &"id".into())?)?;
     Ok(signal_unknown_credential(&unknown)?)
+}
+
+/// Tells the browser all the passkeys that this server accepts of a user, so that it stops offering others, and what to show
+/// for them: mail address and name. Where the browser can't be told, nothing happens.
+pub async fn signal_accepted(user: UserId, accepted: &[String], shown: &[String; 2]) {
+    let [name, display_name] = shown;
+    let ids = accepted.iter().map(|id| JsValue::from_str(id)).collect::<Array>();
+    for (method, members) in [
+        ("signalAllAcceptedCredentials", &[("allAcceptedCredentialIds", ids.into())][..]),
+        ("signalCurrentUserDetails", &[("name", name.into()), ("displayName", display_name.into())]),
+    ] {
+        if let Some(method) = static_method(method)
+            && let Ok(promise) = tell(&method, user, members)
+        {
+            // It is a hint: nothing depends on whether the browser took it.
+            let _ = JsFuture::from(promise).await;
+        }
+    }
+}
+
+fn tell(method: &Function, user: UserId, members: &[(&str, JsValue)]) -> Result<Promise, JsValue> {
+    let told = Object::new();
+    let host = web_sys::window().ok_or("no window")?.location().hostname()?;
+    Reflect::set(&told, &"rpId".into(), &host.into())?;
+    Reflect::set(&told, &"userId".into(), &BASE64URL_NOPAD.encode(&user.to_bytes()).into())?;
+    for (name, value) in members {
+        Reflect::set(&told, &(*name).into(), value)?;
+    }
+    let interface = Reflect::get(&js_sys::global(), &"PublicKeyCredential".into())?;
+    method.call1(&interface, &told)?.dyn_into()
 }
 
 fn static_method(name: &str) -> Option<Function> {

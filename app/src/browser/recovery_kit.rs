@@ -4,12 +4,11 @@
 //! leaves the browser is the public key, the salt, and a signature over the challenge of its registration or of a test.
 
 use super::webcrypto::{crypto, run, subtle, uses};
-use crate::{
-    action::{
-        recovery_code::{RECOVERY_HKDF_INFO, RecoveryCode},
-        recovery_key::{recovery_key_message, recovery_test_message},
-    },
-    rpc::get_started::RecoveryKeyProof,
+use crate::action::{
+    account_change::NewRecoveryKey,
+    bytes::Bytes,
+    recovery_code::{RECOVERY_HKDF_INFO, RecoveryCode},
+    recovery_key::{recovery_key_message, recovery_test_message},
 };
 use data_encoding::BASE64URL_NOPAD;
 use gloo::storage::{SessionStorage, Storage};
@@ -50,7 +49,7 @@ pub fn forget() {
 ///
 /// # Errors
 /// A sentence, when this browser's WebCrypto has no Ed25519.
-pub async fn prove(code: &RecoveryCode, challenge: &str) -> Result<RecoveryKeyProof, String> {
+pub async fn prove(code: &RecoveryCode, challenge: &str) -> Result<NewRecoveryKey, String> {
     let challenge = decode(challenge)?;
     let salt: [u8; SALT_LENGTH] = random()?;
     derive_and_sign(code, &challenge, &salt).await.map_err(|error| {
@@ -75,16 +74,16 @@ pub async fn sign_test(code: &RecoveryCode, salt: &str, challenge: &str) -> Resu
 async fn derive_and_test(code: &RecoveryCode, salt: &[u8], challenge: &[u8]) -> Result<String, JsValue> {
     let subtle = subtle()?;
     let key = derive(&subtle, code, salt).await?;
-    sign(&subtle, &key, &recovery_test_message(challenge)).await
+    Ok(BASE64URL_NOPAD.encode(&sign(&subtle, &key, &recovery_test_message(challenge)).await?))
 }
 
-async fn derive_and_sign(code: &RecoveryCode, challenge: &[u8], salt: &[u8]) -> Result<RecoveryKeyProof, JsValue> {
+async fn derive_and_sign(code: &RecoveryCode, challenge: &[u8], salt: &[u8]) -> Result<NewRecoveryKey, JsValue> {
     let subtle = subtle()?;
     let key = derive(&subtle, code, salt).await?;
     let exported = run(subtle.export_key("jwk", &key)).await?;
-    let public_key = Reflect::get(&exported, &"x".into())?.as_string().ok_or("no public key")?;
-    let signature = sign(&subtle, &key, &recovery_key_message(challenge)).await?;
-    Ok(RecoveryKeyProof { public_key, salt: BASE64URL_NOPAD.encode(salt), signature })
+    let public_key = Reflect::get(&exported, &"x".into())?.as_string().and_then(|key| Bytes::decode(&key)).ok_or("no public key")?;
+    let signature = Bytes(sign(&subtle, &key, &recovery_key_message(challenge)).await?);
+    Ok(NewRecoveryKey { public_key, salt: Bytes(salt.to_vec()), signature })
 }
 
 async fn derive(subtle: &SubtleCrypto, code: &RecoveryCode, salt: &[u8]) -> Result<CryptoKey, JsValue> {
@@ -94,9 +93,9 @@ async fn derive(subtle: &SubtleCrypto, code: &RecoveryCode, salt: &[u8]) -> Resu
     Ok(run(subtle.import_key_with_str("pkcs8", &key, "Ed25519", true, &uses("sign"))).await?.unchecked_into())
 }
 
-async fn sign(subtle: &SubtleCrypto, key: &CryptoKey, message: &[u8]) -> Result<String, JsValue> {
+async fn sign(subtle: &SubtleCrypto, key: &CryptoKey, message: &[u8]) -> Result<Vec<u8>, JsValue> {
     let signature = run(subtle.sign_with_str_and_u8_array("Ed25519", key, message)).await?;
-    Ok(BASE64URL_NOPAD.encode(&Uint8Array::new(&signature).to_vec()))
+    Ok(Uint8Array::new(&signature).to_vec())
 }
 
 fn decode(base64url: &str) -> Result<Vec<u8>, String> {

@@ -91,7 +91,7 @@ pub async fn sign(reviewed: &Reviewed) -> Result<WebAuthnJson, PasskeyError> {
 }
 
 /// This page's origin and host, as in `https://id.example.org:8443` and `id.example.org`.
-fn place() -> Option<(String, String)> {
+pub(super) fn place() -> Option<(String, String)> {
     let location = web_sys::window()?.location();
     Some((location.origin().ok()?, location.hostname().ok()?))
 }

@@ -4,16 +4,19 @@
 use super::webcrypto::{self, sha256};
 use crate::{
     action::{
+        account_change::AccountChange,
+        change::Change,
+        cose::PublicKey,
         document::{challenge_message, created_message, fingerprint},
         history::{
             entry::{Credentials, Entry, Hashes, SignedAction, SigningKey, What},
-            reader::{self, Problem, Verdict},
+            reader::{self, Problem, Source, Verdict},
         },
     },
     domain::id::{CredentialId, OrganizationId},
     rpc::history::HistoryPage,
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, rc::Rc};
 
 /// Why an entry isn't verified.
 enum Failure {
@@ -38,7 +41,7 @@ impl From<String> for Failure {
 /// What this browser has, and what it found out so far.
 struct Verifier {
     organization: OrganizationId,
-    registrations: Vec<Entry>,
+    registrations: Rc<[Entry]>,
     /// The keys whose registrations were verified already.
     keys: BTreeMap<CredentialId, SigningKey>,
 }
@@ -87,18 +90,25 @@ impl Verifier {
         if shown.is_some_and(|shown| shown != own) {
             return Err(Problem::Fingerprint(own).into());
         }
-        let credentials = reader::registration(&self.registrations, entry, action, &document)?;
-        let key = match self.keys.get(&action.credential) {
-            Some(key) => key.clone(),
-            None => check_credentials(credentials).await?,
+        let rp_id = sha256(document.rp_id.as_bytes()).await?;
+        let registrations = Rc::clone(&self.registrations);
+        let source = reader::registration(&registrations, entry, action, &document)?;
+        let key = match (self.keys.get(&action.credential), source) {
+            (Some(key), _) => key.clone(),
+            (None, Source::SignUp(credentials)) => check_credentials(credentials).await?,
+            (None, Source::Change(added)) => {
+                // It comes before this entry, so this ends.
+                Box::pin(self.action(added.entry, added.action, None)).await?;
+                added.passkey.check(&added.document.origin, rp_id).map_err(Problem::from)?.into()
+            }
         };
-        let hashes =
-            Hashes { rp_id: sha256(document.rp_id.as_bytes()).await?, challenge, client_data: sha256(&action.client_data.0).await? };
+        let hashes = Hashes { rp_id, challenge, client_data: sha256(&action.client_data.0).await? };
         let checked = action.check(&document, &hashes, &key).map_err(Problem::from)?;
         if !webcrypto::verify(checked.public_key(), checked.message(), checked.signature()).await? {
             return Err(Problem::Signature.into());
         }
         self.keys.insert(action.credential, key);
+        check_new(&document.change, &document.origin, rp_id).await?;
         let hash = sha256(&created_message(&challenge)).await?;
         let mut bits = [0; 16];
         bits.copy_from_slice(&hash[..16]);
@@ -106,13 +116,30 @@ impl Verifier {
     }
 }
 
+/// The credential that a change brings, if it brings one.
+async fn check_new(change: &Change, origin: &str, rp_id: [u8; 32]) -> Result<(), Failure> {
+    match change {
+        Change::OwnAccount(AccountChange::AddPasskey { passkey, .. }) => {
+            passkey.check(origin, rp_id).map_err(Problem::from)?;
+            Ok(())
+        }
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge, recovery_key }) => {
+            check_recovery_key(recovery_key.proof(challenge), &recovery_key.signature.0).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// That a new recovery key signed what it must have signed.
+async fn check_recovery_key(proof: Option<(PublicKey, Vec<u8>)>, signature: &[u8]) -> Result<(), Failure> {
+    let (key, message) = proof.ok_or(Problem::RecoveryKey)?;
+    if webcrypto::verify(&key, &message, signature).await? { Ok(()) } else { Err(Problem::RecoverySignature.into()) }
+}
+
 /// The passkey's registration, and that the recovery key beside it signed for it.
 async fn check_credentials(credentials: &Credentials) -> Result<SigningKey, Failure> {
     let rp_id_hash = sha256(credentials.rp_id.as_bytes()).await?;
     let key = credentials.check_passkey(rp_id_hash).map_err(Problem::from)?;
-    let (recovery_key, message) = credentials.recovery_proof().ok_or(Problem::RecoveryKey)?;
-    if !webcrypto::verify(&recovery_key, &message, &credentials.recovery_key.signature.0).await? {
-        return Err(Problem::RecoverySignature.into());
-    }
+    check_recovery_key(credentials.recovery_proof(), &credentials.recovery_key.signature.0).await?;
     Ok(key)
 }

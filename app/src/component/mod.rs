@@ -11,6 +11,7 @@ pub mod frame;
 pub mod icon;
 pub mod moment;
 pub mod needs_script;
+pub mod new_kit;
 pub mod notice;
 pub mod operation_list;
 pub mod operation_picker;

@@ -19,8 +19,17 @@ pub fn PasskeyCards(
     view! { <ul class="passkeys">{passkeys.into_iter().map(|passkey| view! { <PasskeyCard passkey now /> }).collect_view()}</ul> }
 }
 
+/// A passkey.
 #[component]
-fn PasskeyCard(passkey: PasskeyRow, now: Timestamp) -> impl IntoView {
+pub fn PasskeyCard(
+    /// Which.
+    passkey: PasskeyRow,
+    /// The server's time.
+    now: Timestamp,
+    /// What can be done about it here.
+    #[prop(optional_no_strip)]
+    actions: Option<AnyView>,
+) -> impl IntoView {
     let reached = reached(&passkey.transports);
     view! {
         <li class="card passkey">
@@ -37,6 +46,7 @@ fn PasskeyCard(passkey: PasskeyRow, now: Timestamp) -> impl IntoView {
                         None => "never used since".into_any(),
                     }}
                 </p>
+                {actions}
             </div>
         </li>
     }

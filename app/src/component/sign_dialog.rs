@@ -99,6 +99,7 @@ struct Signing {
     change: RwSignal<Option<Change>>,
     signer: StoredValue<Signer>,
     after: StoredValue<After>,
+    on_done: Option<fn()>,
     form: Option<RwSignal<Option<Refusal>>>,
     is_open: RwSignal<bool>,
     stage: RwSignal<Stage>,
@@ -119,6 +120,9 @@ pub fn SignDialog(
     signer: Signer,
     /// Where to go when the receipt is dismissed.
     after: After,
+    /// What is done in this browser once the change is executed.
+    #[prop(optional)]
+    on_done: Option<fn()>,
     /// The form's place for complaints about its fields; without one, they are shown in the dialog.
     #[prop(optional)]
     refusal: Option<RwSignal<Option<Refusal>>>,
@@ -127,6 +131,7 @@ pub fn SignDialog(
         change,
         signer: StoredValue::new(signer),
         after: StoredValue::new(after),
+        on_done,
         form: refusal,
         is_open: RwSignal::new(false),
         stage: RwSignal::new(Stage::Preparing),
@@ -336,6 +341,9 @@ impl Signing {
             self.waiting.set(Waiting::Nobody);
             let refusal = match outcome {
                 Ok(receipt) => {
+                    if let Some(on_done) = self.on_done {
+                        on_done();
+                    }
                     self.stage.set(Stage::Done(reviewed, Box::new(receipt)));
                     return;
                 }

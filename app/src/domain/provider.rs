@@ -33,6 +33,18 @@ pub fn name(aaguid: &[u8; 16]) -> Option<&'static str> {
     KNOWN.iter().find(|(known, _)| *known == number).map(|(_, name)| *name)
 }
 
+/// What a new passkey is called unless its owner says otherwise: by its provider, with a number where there is one of that
+/// name already.
+pub fn default_name(aaguid: &[u8; 16], others: &[&str]) -> String {
+    let base = name(aaguid).unwrap_or("Passkey");
+    let numbered = |number: usize| if number == 1 { base.to_owned() } else { format!("{base} {number}") };
+    let mut number = 1;
+    while others.contains(&numbered(number).as_str()) {
+        number += 1;
+    }
+    numbered(number)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,5 +61,22 @@ mod tests {
         assert_eq!(name(b"ProtonPassProton"), Some("Proton Pass"));
         assert_eq!(name(&[0; 16]), None);
         assert_eq!(name(b"a story's device"), None);
+    }
+
+    #[test]
+    fn a_passkey_is_called_by_its_provider_and_numbered_where_names_meet() {
+        let proton = b"ProtonPassProton";
+        assert_eq!(default_name(proton, &[]), "Proton Pass");
+        assert_eq!(default_name(proton, &["Passkey"]), "Proton Pass");
+        assert_eq!(default_name(proton, &["Proton Pass", "Proton Pass 2"]), "Proton Pass 3");
+        assert_eq!(default_name(proton, &["Proton Pass 2"]), "Proton Pass");
+        assert_eq!(default_name(&[0; 16], &["Passkey"]), "Passkey 2");
+    }
+
+    #[test]
+    fn every_provider_can_be_the_name_of_a_passkey() {
+        for (_, name) in KNOWN {
+            assert!(crate::domain::text::PasskeyName::parse(name).is_ok(), "{name}");
+        }
     }
 }

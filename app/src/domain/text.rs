@@ -87,7 +87,12 @@ text!(
 text!(
     /// A permission's name, at most 100 characters, without the quotation marks in which sentences set it.
     PermissionName,
-    permission_name
+    quotable_name
+);
+text!(
+    /// How people call a passkey of theirs, at most 100 characters, without quotation marks.
+    PasskeyName,
+    quotable_name
 );
 text!(
     /// By which another system knows a user, at most 100 characters.
@@ -132,7 +137,7 @@ fn name(typed: &str) -> Result<String, TextError> {
     Ok(typed.to_owned())
 }
 
-fn permission_name(typed: &str) -> Result<String, TextError> {
+fn quotable_name(typed: &str) -> Result<String, TextError> {
     if typed.contains(['"', '“', '”', '„', '‟', '«', '»', '‹', '›']) {
         return Err(TextError::Quotes);
     }

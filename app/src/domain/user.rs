@@ -44,3 +44,8 @@ impl UserStatus {
         }
     }
 }
+
+/// What devices show for an account: who, and in which organization, as one person may have passkeys of several.
+pub fn name_on_devices(who: &str, organization: &str) -> String {
+    format!("{who} ({organization})")
+}

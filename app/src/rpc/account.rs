@@ -3,9 +3,16 @@
 #![expect(missing_docs, reason = "the fields of the structs that `#[server]` makes are the documented arguments")]
 
 use crate::{
-    domain::{id::ChallengeId, time::Timestamp},
+    action::bytes::Bytes,
+    domain::{
+        id::{ChallengeId, OrganizationId},
+        time::Timestamp,
+    },
     refusal::Refusal,
-    rpc::users::{ActivityRow, PasskeyRow},
+    rpc::{
+        users::{ActivityRow, PasskeyRow},
+        webauthn_json::WebAuthnJson,
+    },
 };
 use leptos::{prelude::*, server_fn::codec::Json};
 use serde::{Deserialize, Serialize};
@@ -43,6 +50,23 @@ pub struct KitTest {
     pub salt: String,
 }
 
+/// What stands on a recovery kit beside its code.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KitIdentity {
+    /// The owner's name.
+    pub name: String,
+    /// Their mail address.
+    pub email: String,
+    /// Their organization.
+    pub organization: OrganizationId,
+    /// Its name.
+    pub organization_name: String,
+    /// When it is made.
+    pub made_at: Timestamp,
+    /// Where it is used: the address that its owner compares.
+    pub recovery_url: String,
+}
+
 /// What the viewer signs with.
 ///
 /// # Errors
@@ -68,4 +92,32 @@ pub async fn start_kit_test() -> Result<KitTest, Refusal> {
 #[server(prefix = "/rpc", endpoint = "finish_kit_test", input = Json)]
 pub async fn finish_kit_test(id: ChallengeId, signature: String) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.finish_kit_test(id, signature).await)
+}
+
+/// Asks for one more passkey of the viewer: the options for `navigator.credentials.create()`. It counts once a change that
+/// brings it is signed.
+///
+/// # Errors
+/// `SignedOut` when nobody is signed in.
+#[server(prefix = "/rpc", endpoint = "start_new_passkey", input = Json)]
+pub async fn start_new_passkey() -> Result<WebAuthnJson, Refusal> {
+    super::answer(crate::port::backend()?.start_new_passkey().await).map(Into::into)
+}
+
+/// What would stand on a new recovery kit of the viewer.
+///
+/// # Errors
+/// `SignedOut` when nobody is signed in.
+#[server(GetKitIdentity, prefix = "/rpc", endpoint = "kit_identity")]
+pub async fn kit_identity() -> Result<KitIdentity, Refusal> {
+    super::answer(crate::port::backend()?.kit_identity().await)
+}
+
+/// Asks for a new recovery key of the viewer: the challenge that it must sign. It counts once a change that brings its key is signed.
+///
+/// # Errors
+/// `SignedOut` when nobody is signed in.
+#[server(prefix = "/rpc", endpoint = "start_new_kit", input = Json)]
+pub async fn start_new_kit() -> Result<Bytes, Refusal> {
+    super::answer(crate::port::backend()?.start_new_kit().await)
 }

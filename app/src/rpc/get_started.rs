@@ -3,6 +3,7 @@
 #![expect(missing_docs, reason = "the fields of the structs that `#[server]` makes are the documented arguments")]
 
 use crate::{
+    action::account_change::NewRecoveryKey,
     domain::{id::OrganizationId, time::Timestamp},
     refusal::Refusal,
     rpc::webauthn_json::WebAuthnJson,
@@ -75,18 +76,6 @@ pub struct Registration {
     pub expires_at: Timestamp,
     /// Where the recovery kit is used: the exact page's address.
     pub recovery_url: String,
-}
-
-/// The public part of a new recovery key and the proof that the browser has the secret one (`SIGNING.md`, recovery key).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RecoveryKeyProof {
-    /// Ed25519 public key, 32 bytes, base64url.
-    pub public_key: String,
-    /// HKDF salt, 32 random bytes, base64url.
-    pub salt: String,
-    /// Ed25519 signature over the framed challenge of the registration, 64 bytes, base64url.
-    pub signature: String,
 }
 
 /// Creates an organization that isn't active yet and goes on to the mail page.
@@ -164,7 +153,7 @@ pub async fn keep_passkey(response: WebAuthnJson) -> Result<(), Refusal> {
 /// # Errors
 /// When the proof doesn't hold or the registration is over; then nothing was registered.
 #[server(prefix = "/rpc", endpoint = "finish_registration", input = Json)]
-pub async fn finish_registration(recovery_key: RecoveryKeyProof) -> Result<(), Refusal> {
+pub async fn finish_registration(recovery_key: NewRecoveryKey) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.finish_registration(recovery_key).await)
 }
 

@@ -6,7 +6,7 @@ use crate::{
     action::change::{PermissionRef, UserRef},
     domain::{
         activity::ActivityKind,
-        id::{AssignmentId, UserId},
+        id::{AssignmentId, CredentialId, UserId},
         operation::Operations,
         time::Timestamp,
         user::{UserKind, UserStatus},
@@ -76,6 +76,10 @@ pub struct HeldPermission {
 /// A passkey, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasskeyRow {
+    /// Our id.
+    pub id: CredentialId,
+    /// The id that the authenticator chose, base64url.
+    pub credential_id: String,
     /// What people call it.
     pub name: String,
     /// Which provider or model it is in, if that is known.

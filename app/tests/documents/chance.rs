@@ -3,6 +3,7 @@
 use super::golden::{documents, entries};
 use app::{
     action::{
+        account_change::{AccountChange, NewPasskey, NewRecoveryKey},
         bytes::Bytes,
         change::{Change, PermissionRef, PermissionTerms, UserRef},
         document::{self, Document, NONCE_LENGTH},
@@ -10,9 +11,9 @@ use app::{
         sentence,
     },
     domain::{
-        id::{ActionId, AssignmentId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, ExternalId, PermissionName},
+        text::{EmailAddress, ExternalId, PasskeyName, PermissionName},
         time::Timestamp,
         user::UserKind,
     },
@@ -95,6 +96,43 @@ fn change() -> impl Strategy<Value = Change> {
             user
         }),
         (assignment, permission(), user()).prop_map(|(id, permission, user)| Change::RevokeAssignment { id, permission, user }),
+        account_change().prop_map(Change::OwnAccount),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Bytes> {
+    collection::vec(any::<u8>(), 0..40).prop_map(Bytes)
+}
+
+fn passkey_name() -> impl Strategy<Value = PasskeyName> {
+    name(|typed| PasskeyName::parse(typed).ok())
+}
+
+fn new_passkey() -> impl Strategy<Value = NewPasskey> {
+    let parts = (bytes(), collection::vec(any::<u8>(), 1..40).prop_map(Bytes), bytes(), bytes(), collection::vec("[a-z-]{1,10}", 0..4));
+    parts.prop_map(|(challenge, credential_id, client_data, attestation_object, transports)| NewPasskey {
+        challenge,
+        credential_id,
+        client_data,
+        attestation_object,
+        transports,
+    })
+}
+
+fn new_recovery_key() -> impl Strategy<Value = NewRecoveryKey> {
+    let public_key = collection::vec(any::<u8>(), 1..40).prop_map(Bytes);
+    (public_key, bytes(), bytes()).prop_map(|(public_key, salt, signature)| NewRecoveryKey { public_key, salt, signature })
+}
+
+fn account_change() -> impl Strategy<Value = AccountChange> {
+    let id = || any::<[u8; 16]>().prop_map(CredentialId::from_bytes);
+    prop_oneof![
+        (passkey_name(), new_passkey()).prop_map(|(name, passkey)| AccountChange::AddPasskey { name, passkey }),
+        (id(), passkey_name(), passkey_name())
+            .prop_filter("nothing changes", |(_, before, after)| before != after)
+            .prop_map(|(id, before, after)| AccountChange::RenamePasskey { id, before, after }),
+        (id(), passkey_name()).prop_map(|(id, name)| AccountChange::RemovePasskey { id, name }),
+        (bytes(), new_recovery_key()).prop_map(|(challenge, recovery_key)| AccountChange::ReplaceRecoveryKey { challenge, recovery_key }),
     ]
 }
 

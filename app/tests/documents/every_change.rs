@@ -2,14 +2,15 @@
 
 use app::{
     action::{
+        account_change::{AccountChange, NewPasskey, NewRecoveryKey},
         bytes::Bytes,
         change::{Change, PermissionRef, PermissionTerms, UserRef},
         document::{self, Document},
     },
     domain::{
-        id::{ActionId, AssignmentId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, ExternalId, PermissionName},
+        text::{EmailAddress, ExternalId, PasskeyName, PermissionName},
         time::Timestamp,
         user::UserKind,
     },
@@ -32,6 +33,10 @@ pub const fn name(change: &Change) -> &'static str {
         Change::ArchivePermission { .. } => "archive_permission",
         Change::AssignPermission { .. } => "assign_permission",
         Change::RevokeAssignment { .. } => "revoke_assignment",
+        Change::OwnAccount(AccountChange::AddPasskey { .. }) => "add_passkey",
+        Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "rename_passkey",
+        Change::OwnAccount(AccountChange::RemovePasskey { .. }) => "remove_passkey",
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => "replace_recovery_key",
     }
 }
 
@@ -77,7 +82,34 @@ pub fn every_change() -> Vec<Change> {
             user: bob(),
         },
         Change::RevokeAssignment { id: AssignmentId::from_bytes([5; 16]), permission: reading(), user: bob() },
+        Change::OwnAccount(AccountChange::AddPasskey { name: yubikey(), passkey: new_passkey() }),
+        Change::OwnAccount(AccountChange::RenamePasskey {
+            id: CredentialId::from_bytes([7; 16]),
+            before: yubikey(),
+            after: PasskeyName::parse("Büro & zu Hause").unwrap(),
+        }),
+        Change::OwnAccount(AccountChange::RemovePasskey { id: CredentialId::from_bytes([7; 16]), name: yubikey() }),
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: Bytes(vec![8; 32]), recovery_key: new_recovery_key() }),
     ]
+}
+
+fn yubikey() -> PasskeyName {
+    PasskeyName::parse("YubiKey 5 with NFC").unwrap()
+}
+
+/// Bytes that nothing here looks into.
+fn new_passkey() -> NewPasskey {
+    NewPasskey {
+        challenge: Bytes(vec![8; 32]),
+        credential_id: Bytes((0..40).collect()),
+        client_data: Bytes(br#"{"type":"webauthn.create"}"#.to_vec()),
+        attestation_object: Bytes((100..200).collect()),
+        transports: vec!["usb".to_owned(), "nfc".to_owned()],
+    }
+}
+
+fn new_recovery_key() -> NewRecoveryKey {
+    NewRecoveryKey { public_key: Bytes(vec![9; 32]), salt: Bytes(vec![10; 32]), signature: Bytes(vec![11; 64]) }
 }
 
 /// The last permission to be given may be every operation there will be, which is written otherwise.
@@ -104,8 +136,8 @@ pub fn document(change: Change) -> Document {
 }
 
 /// The names of a JSON enum's variants, out of the mouth of whoever reads them.
-fn variants_of_json() -> Vec<String> {
-    let error = serde_json::from_str::<Change>(r#"{"no such change":{}}"#).unwrap_err().to_string();
+fn variants_of_json<Enum: serde::de::DeserializeOwned + std::fmt::Debug>() -> Vec<String> {
+    let error = serde_json::from_str::<Enum>(r#"{"no such change":{}}"#).unwrap_err().to_string();
     let (_, expected) = error.split_once("expected one of ").unwrap();
     expected.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -113,5 +145,7 @@ fn variants_of_json() -> Vec<String> {
 #[test]
 fn every_change_is_in_the_list() {
     let listed: Vec<&str> = every_change().iter().map(name).collect();
-    assert_eq!(listed, variants_of_json());
+    let (own, mut all) = (variants_of_json::<AccountChange>(), variants_of_json::<Change>());
+    assert_eq!(all.pop().as_deref(), Some("own_account"));
+    assert_eq!(listed, [all, own].concat());
 }

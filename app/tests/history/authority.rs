@@ -691,7 +691,7 @@ fn a_denial_names_the_operation_that_is_missing() {
     let denied = verdict(&mut story, &mut bob, change.clone());
     assert_eq!(denied, Err(ReplayError::Denied(Denial::NotPermitted(Operation::UsersCreate))));
     // It doesn't help to name an operation that is held.
-    let document = Document { operation: Operation::UsersRead, ..story.document(&bob, change) };
+    let document = Document { operation: Some(Operation::UsersRead), ..story.document(&bob, change) };
     let action = Story::sign(&mut bob, &document.to_bytes().unwrap(), |_| ());
     assert!(matches!(story.verdict_on_action(action), Err(ReplayError::Document(_))));
 }

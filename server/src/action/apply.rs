@@ -1,10 +1,15 @@
 //! What a change does to the database: the only place that alters an organization's users, permissions and assignments.
 //! The rules allowed it, in the same transaction.
 
-use super::{ActionError, Road};
+use super::{ActionError, Actor, Event, Road, passkey_credential, recovery_credential};
 use crate::{
+    client::Client,
     code::{CODE_LIFE, RegistrationCode},
-    mail::{Message, message},
+    mail::{
+        Message,
+        message::{self, By},
+    },
+    passkey::NewPasskey,
     storage::{
         Connection, StorageError, credentials, organizations,
         permissions::{self, NewAssignment, NewPermission},
@@ -14,9 +19,12 @@ use crate::{
     },
 };
 use app::{
-    action::change::{Change, UserRef},
+    action::{
+        account_change::AccountChange,
+        change::{Change, UserRef},
+    },
     domain::{
-        id::{AssignmentId, CodeId, OrganizationId, PermissionId, UserId},
+        id::{AssignmentId, CodeId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::Operations,
         text::{EmailAddress, ExternalId},
         time::Timestamp,
@@ -32,23 +40,33 @@ pub(super) struct FreshCode {
     pub(super) hash: String,
 }
 
-/// Where, by whom and when.
+/// What was made or checked for a change before it is applied.
+pub(super) struct Brought {
+    /// For the changes that invite.
+    pub(super) code: Option<FreshCode>,
+    /// For the changes that bring one.
+    pub(super) passkey: Option<NewPasskey>,
+}
+
+/// Where, by whom, from where and when.
 pub(super) struct Context<'a> {
     pub(super) road: &'a Road,
     pub(super) organization: OrganizationId,
     pub(super) actor: &'a UserRef,
+    pub(super) client: &'a Client,
     pub(super) now: Timestamp,
 }
 
-/// Makes the change. `created` are the bits of the id of whatever it creates, `code` is there for the changes that invite;
-/// the invitation to show, where that is the change.
+/// Makes the change. `created` are the bits of the id of whatever it creates; the invitation to show, where that is the
+/// change.
 pub(super) async fn apply(
     db: &mut Connection,
     context: &Context<'_>,
     change: &Change,
     created: [u8; 16],
-    code: Option<FreshCode>,
+    brought: Brought,
 ) -> Result<Option<Invitation>, ActionError> {
+    let Brought { code, passkey } = brought;
     let (organization, now) = (context.organization, context.now);
     match change {
         Change::CreateUser { email, kind, external_id } => {
@@ -108,8 +126,35 @@ pub(super) async fn apply(
             permissions::assign(db, new).await?;
         }
         Change::RevokeAssignment { id, .. } => permissions::revoke(db, organization, *id).await?,
+        Change::OwnAccount(change) => apply_to_own_account(db, context, change, CredentialId::from_bytes(created), passkey).await?,
     }
     Ok(None)
+}
+
+async fn apply_to_own_account(
+    db: &mut Connection,
+    context: &Context<'_>,
+    change: &AccountChange,
+    created: CredentialId,
+    passkey: Option<NewPasskey>,
+) -> Result<(), ActionError> {
+    let (organization, now) = (context.organization, context.now);
+    let whom = Actor { organization, user: context.actor.id };
+    match change {
+        AccountChange::AddPasskey { name, .. } => {
+            let passkey = passkey.ok_or(ActionError::NotAsked)?;
+            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), passkey, now)).await?;
+        }
+        AccountChange::RenamePasskey { id, after, .. } => credentials::rename(db, organization, whom.user, *id, after.as_str()).await?,
+        AccountChange::RemovePasskey { id, .. } => credentials::delete(db, organization, whom.user, *id).await?,
+        AccountChange::ReplaceRecoveryKey { challenge, recovery_key } => {
+            if let Some(old) = credentials::find_recovery_key(db, organization, whom.user).await? {
+                credentials::delete(db, organization, whom.user, old.id).await?;
+            }
+            credentials::insert(db, &recovery_credential(whom, created, challenge, recovery_key, now)).await?;
+        }
+    }
+    context.road.tell(db, organization, context.actor, &Event::of(change), context.client, now).await
 }
 
 async fn create_user(
@@ -145,7 +190,7 @@ impl Context<'_> {
         user: UserId,
         email: &EmailAddress,
         code: Option<FreshCode>,
-        write: fn(&message::RegistrationCode<'_>, &EmailAddress) -> Message,
+        write: fn(&message::RegistrationCode<'_>, &By<'_>) -> Message,
     ) -> Result<(), ActionError> {
         let invitation = self.invite(db, user, email, code).await?;
         let organization_name = organizations::find_name(db, self.organization).await?.unwrap_or_default();
@@ -158,7 +203,7 @@ impl Context<'_> {
             activate_link: &invitation.link,
             expires_at: invitation.expires_at,
         };
-        let message = write(&facts, &self.actor.email);
+        let message = write(&facts, &By { admin: &self.actor.email, at: self.now, from: &self.client.in_words() });
         self.road.outbox.queue(db, &message, self.organization, user, invitation.expires_at).await?;
         Ok(())
     }

@@ -2,10 +2,12 @@
 
 use super::{
     ActionError, Actor, Road,
-    apply::{Context, FreshCode, apply},
+    apply::{Brought, Context, FreshCode, apply},
+    enrolment::Use,
     facts::{gather, held_by_active},
 };
 use crate::{
+    client::Client,
     code::RegistrationCode,
     passkey::Signature,
     storage::{
@@ -16,6 +18,7 @@ use crate::{
 };
 use app::{
     action::{
+        account_change::AccountChange,
         bytes::Bytes,
         challenge::sha256,
         change::Change,
@@ -29,7 +32,7 @@ use app::{
         verify::AssertionError,
     },
     domain::{
-        id::{ActionId, UserId},
+        id::{ActionId, CredentialId, UserId},
         time::Timestamp,
     },
     rpc::change::Invitation,
@@ -52,11 +55,11 @@ pub struct Executed {
 }
 
 impl Road {
-    /// Executes a prepared action that was signed.
+    /// Executes a prepared action that was signed, as `client` hands it in.
     ///
     /// # Errors
     /// Why it wasn't; then nothing was changed, and the action can be signed again unless it is over.
-    pub async fn commit(&self, actor: Actor, action: ActionId, signature: &Signature) -> Result<Executed, ActionError> {
+    pub async fn commit(&self, actor: Actor, action: ActionId, signature: &Signature, client: &Client) -> Result<Executed, ActionError> {
         let mut db = self.storage.connection().await?;
         let prepared = actions::find_prepared(&mut db, actor.organization, actor.user, action).await?.ok_or(ActionError::Over)?;
         drop(db);
@@ -86,10 +89,11 @@ impl Road {
             created: created(&document.change, bits),
         };
         verify(&mut transaction, &passkey, &document, challenge, &signed, now).await?;
-        rules::check(&document.change, &gather(&mut transaction, actor.organization, &document.change, may).await?)?;
+        rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may).await?)?;
+        let passkey = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
 
-        let context = Context { road: self, organization: actor.organization, actor: &document.actor, now };
-        let invitation = apply(&mut transaction, &context, &document.change, bits, code).await?;
+        let context = Context { road: self, organization: actor.organization, actor: &document.actor, client, now };
+        let invitation = apply(&mut transaction, &context, &document.change, bits, Brought { code, passkey }).await?;
         let subject = match &document.change {
             Change::CreateUser { .. } => Some(UserId::from_bytes(bits)),
             other => other.user().map(|user| user.id),
@@ -105,6 +109,7 @@ impl Road {
             credential,
             actor: actor.user,
             subject,
+            registers: &registers(&document.change, bits),
         };
         let head = history::append(&mut transaction, head, entry).await?;
         let checkpoint = self.checkpoint(actor.organization, &head)?;
@@ -124,6 +129,16 @@ impl Road {
         let code = RegistrationCode::generate(&self.ambient);
         let hash = self.codes.hash(&code, &self.ambient).await.map_err(ActionError::Code)?;
         Ok(Some(FreshCode { code, hash }))
+    }
+}
+
+/// Which credentials a change registers.
+fn registers(change: &Change, bits: [u8; 16]) -> Vec<CredentialId> {
+    match change {
+        Change::OwnAccount(AccountChange::AddPasskey { .. } | AccountChange::ReplaceRecoveryKey { .. }) => {
+            vec![CredentialId::from_bytes(bits)]
+        }
+        _ => Vec::new(),
     }
 }
 

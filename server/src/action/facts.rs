@@ -1,15 +1,16 @@
 //! What the rules must know of the database to judge a change, and what someone may read.
 
 use super::{ActionError, Actor};
-use crate::storage::{Connection, StorageError, permissions, users};
+use crate::storage::{Connection, StorageError, credentials, permissions, users};
 use app::{
     action::{
+        account_change::AccountChange,
         change::{Change, UserRef},
-        rules::{Denial, Facts, UserFacts},
+        rules::{Denial, Facts, PasskeyFacts, UserFacts},
     },
     domain::{
-        id::OrganizationId,
         operation::{Operation, Operations},
+        text::PasskeyName,
         user::UserStatus,
     },
 };
@@ -37,12 +38,8 @@ pub async fn require(db: &mut Connection, actor: Actor, operation: Operation) ->
 }
 
 /// Gathers the facts about this change.
-pub(super) async fn gather(
-    db: &mut Connection,
-    organization: OrganizationId,
-    change: &Change,
-    held: Operations,
-) -> Result<Facts, StorageError> {
+pub(super) async fn gather(db: &mut Connection, actor: Actor, change: &Change, held: Operations) -> Result<Facts, StorageError> {
+    let organization = actor.organization;
     let mut facts = Facts { held, ..Facts::default() };
     if let Some(user) = change.user()
         && let Some(now) = users::find(db, organization, user.id).await?
@@ -78,7 +75,27 @@ pub(super) async fn gather(
         | Change::DeleteUser { .. }
         | Change::ArchivePermission { .. }
         | Change::AssignPermission { .. }
-        | Change::RevokeAssignment { .. } => None,
+        | Change::RevokeAssignment { .. }
+        | Change::OwnAccount(_) => None,
     };
+    if let Change::OwnAccount(change) = change {
+        gather_own(db, actor, change, &mut facts).await?;
+    }
     Ok(facts)
+}
+
+async fn gather_own(db: &mut Connection, actor: Actor, change: &AccountChange, facts: &mut Facts) -> Result<(), StorageError> {
+    let passkeys = credentials::list_passkeys(db, actor.organization, actor.user).await?;
+    let (about, new_name) = match change {
+        AccountChange::AddPasskey { name, .. } => (None, Some(name)),
+        AccountChange::RenamePasskey { id, after, .. } => (Some(*id), Some(after)),
+        AccountChange::RemovePasskey { id, .. } => (Some(*id), None),
+        AccountChange::ReplaceRecoveryKey { .. } => (None, None),
+    };
+    facts.passkeys = passkeys.len();
+    let own = passkeys.iter().find(|passkey| Some(passkey.id) == about);
+    facts.passkey = own.map(|passkey| PasskeyFacts { name: PasskeyName::parse(&passkey.name).ok() });
+    let taken = |name: &&PasskeyName| passkeys.iter().any(|passkey| Some(passkey.id) != about && passkey.name == name.as_str());
+    facts.taken = new_name.filter(taken).map(PasskeyName::to_string);
+    Ok(())
 }

@@ -10,21 +10,25 @@
 
 mod apply;
 mod commit;
+mod enrolment;
 mod export;
 mod facts;
 mod prepare;
 mod record;
+mod tell;
 
 pub use commit::Executed;
+pub use enrolment::{check_recovery_key, passkey_credential, recovery_credential};
 pub use export::Export;
 pub use facts::{held_by_active, require};
 pub use record::Registered;
+pub use tell::Event;
 
 use crate::{
     ambient::Ambient,
     code::Codes,
     mail::{MailError, Outbox},
-    passkey::PasskeyError,
+    passkey::{Ceremonies, PasskeyError},
     secret::SealError,
     storage::{Storage, StorageError},
 };
@@ -77,6 +81,15 @@ pub enum ActionError {
     /// The signature doesn't hold.
     #[error(transparent)]
     Signature(#[from] AssertionError),
+    /// The new credential was never asked for, too long ago, or it came twice.
+    #[error("no challenge waits for this credential")]
+    NotAsked,
+    /// The new passkey doesn't hold.
+    #[error("the new passkey doesn't hold: {0}")]
+    NewPasskey(PasskeyError),
+    /// The new recovery key's owner didn't sign with it.
+    #[error("the new recovery key's proof doesn't hold")]
+    RecoveryKey,
     /// The passkey was used elsewhere at the same moment.
     #[error("the passkey was used twice at the same moment")]
     UsedTwice,
@@ -118,6 +131,7 @@ pub struct Road {
     storage: Storage,
     outbox: Outbox,
     codes: Arc<Codes>,
+    ceremonies: Arc<Ceremonies>,
     site: Site,
     signer: CheckpointSigner,
 }
@@ -138,10 +152,17 @@ impl Road {
     ///
     /// # Errors
     /// When there can't be a key with this name.
-    pub fn new(ambient: Ambient, storage: Storage, outbox: Outbox, codes: Arc<Codes>, site: Site) -> Result<Self, RoadError> {
+    pub fn new(
+        ambient: Ambient,
+        storage: Storage,
+        outbox: Outbox,
+        codes: Arc<Codes>,
+        ceremonies: Arc<Ceremonies>,
+        site: Site,
+    ) -> Result<Self, RoadError> {
         let name = site.origin.split_once("://").map_or(site.origin.as_str(), |(_, host)| host);
         let signer = CheckpointSigner::new(name, &outbox.secret().checkpoint_seed()?)?;
-        Ok(Self { ambient, storage, outbox, codes, site, signer })
+        Ok(Self { ambient, storage, outbox, codes, ceremonies, site, signer })
     }
 
     /// The checkpoint over what is in history, as a signed note.

@@ -2,6 +2,7 @@
 
 use super::{
     ActionError, Actor, Road,
+    enrolment::Use,
     facts::{gather, held_by_active},
 };
 use crate::storage::{
@@ -39,7 +40,8 @@ impl Road {
     pub async fn prepare(&self, actor: Actor, change: Change) -> Result<Waiting, ActionError> {
         let mut db = self.storage.connection().await?;
         let (user, held) = held_by_active(&mut db, actor).await?;
-        rules::check(&change, &gather(&mut db, actor.organization, &change, held).await?)?;
+        rules::check(&change, &gather(&mut db, actor, &change, held).await?)?;
+        self.check_new(&mut db, actor, &change, Use::Look).await?;
         let now = self.ambient.now();
         let expires_at = now.plus(ACTION_LIFE);
         let id = ActionId::from_bytes(self.ambient.bytes());

@@ -11,6 +11,7 @@ use crate::{
 };
 use app::{
     action::{
+        account_change::NewRecoveryKey,
         bytes::Bytes,
         change::UserRef,
         history::{
@@ -25,7 +26,6 @@ use app::{
         text::{OrganizationName, PermissionName},
         time::Timestamp,
     },
-    rpc::get_started::RecoveryKeyProof,
 };
 
 /// A passkey and a recovery key that were registered, with our ids of them.
@@ -39,7 +39,7 @@ pub struct Registered<'a> {
     /// Our id of the recovery key.
     pub recovery_key_id: CredentialId,
     /// The recovery key.
-    pub recovery_key: &'a RecoveryKeyProof,
+    pub recovery_key: &'a NewRecoveryKey,
 }
 
 impl Road {
@@ -71,6 +71,7 @@ impl Road {
             credential: registered.passkey_id,
             actor: user.id,
             subject: None,
+            registers: &[registered.passkey_id, registered.recovery_key_id],
         };
         history::append(db, head, entry).await?;
         Ok(())
@@ -129,9 +130,9 @@ impl Road {
             },
             recovery_key: RecoveryKey {
                 id: *recovery_key_id,
-                public_key: bytes(&recovery_key.public_key)?,
-                salt: bytes(&recovery_key.salt)?,
-                signature: bytes(&recovery_key.signature)?,
+                public_key: recovery_key.public_key.clone(),
+                salt: recovery_key.salt.clone(),
+                signature: recovery_key.signature.clone(),
             },
         })
     }

@@ -1,6 +1,6 @@
 //! Who sent a request: the address of the connection or, behind a proxy that the operator trusts, the one that it names.
 
-use crate::service::Client;
+use crate::client::Client;
 use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, header::USER_AGENT},

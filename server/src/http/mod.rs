@@ -12,7 +12,8 @@ pub use client::Forwarding;
 
 use crate::{
     action::ActionError,
-    service::{AddressBlock, Client, RequestBackend, Services},
+    client::Client,
+    service::{AddressBlock, RequestBackend, Services},
 };
 use app::{App, port::Backend, refusal::Refusal, shell};
 use axum::{

@@ -35,8 +35,66 @@ pub struct Accounts<'a> {
     pub sign_in_link: &'a str,
 }
 
+/// What happened to someone's account.
+#[derive(Clone, Copy)]
+pub struct AccountEvent<'a> {
+    /// Whose it is.
+    pub to: &'a EmailAddress,
+    /// The organization's name, as typed.
+    pub organization: &'a str,
+    /// In a few words of our own.
+    pub subject: &'a str,
+    /// As a sentence or two.
+    pub sentence: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// From which browser and address.
+    pub from: &'a str,
+    /// This server's, as in `https://id.example.org`.
+    pub origin: &'a str,
+}
+
+/// The mail about it: when, from where, and what to do if it wasn't them.
+pub fn account_event(event: &AccountEvent<'_>) -> Message {
+    let blocks = [
+        Block::Paragraph("Hello,".into()),
+        Block::Paragraph(name(event.sentence)),
+        Block::Facts(vec![
+            ("When", event.at.to_minute()),
+            ("From", event.from.to_owned()),
+            ("Organization", name(event.organization)),
+            ("Account", event.to.to_string()),
+        ]),
+        Block::Paragraph(
+            "If this was you, there is nothing to do. If it wasn't, act now: open your account, remove every passkey that isn't yours, end all \
+             other sessions, and replace your recovery kit."
+                .into(),
+        ),
+        Block::Link { label: "Your account".into(), address: format!("{}/account", event.origin) },
+        Block::Paragraph(
+            "If you can't sign in any more, tell an admin of your organization at once, by another way than mail: they can end every passkey of \
+             your account and let you make a new one."
+                .into(),
+        ),
+    ];
+    let subject = event.subject.to_owned();
+    Message { to: event.to.clone(), text: layout::text(&blocks), html: layout::html(&subject, &blocks), subject }
+}
+
+/// Who had a mail written, when, and from which browser and address.
+#[derive(Clone, Copy)]
+pub struct By<'a> {
+    /// Who.
+    pub admin: &'a EmailAddress,
+    /// When.
+    pub at: Timestamp,
+    /// From where.
+    pub from: &'a str,
+}
+
 /// The mail that invites someone, whose name isn't known, into an organization.
-pub fn invitation(facts: &RegistrationCode<'_>, by: &EmailAddress) -> Message {
+pub fn invitation(facts: &RegistrationCode<'_>, by: &By<'_>) -> Message {
+    let by = by.admin;
     let mut blocks = vec![
         Block::Paragraph("Hello,".into()),
         Block::Paragraph(format!("{by} invites you to the organization {} on Countersign.", name(facts.organization))),
@@ -49,14 +107,16 @@ pub fn invitation(facts: &RegistrationCode<'_>, by: &EmailAddress) -> Message {
 }
 
 /// The mail to someone whose passkeys were ended, so that they make new ones. They keep their permissions.
-pub fn re_enrolment(facts: &RegistrationCode<'_>, by: &EmailAddress) -> Message {
+pub fn re_enrolment(facts: &RegistrationCode<'_>, by: &By<'_>) -> Message {
+    let By { admin, at, from } = by;
     let mut blocks = vec![
         Block::Paragraph("Hello,".into()),
         Block::Paragraph(format!(
-            "{by} has ended your passkeys, your recovery kit and your sessions in the organization {} on Countersign, so that you can make new \
+            "{admin} has ended your passkeys, your recovery kit and your sessions in the organization {} on Countersign, so that you can make new \
              ones. You keep your permissions.",
             name(facts.organization)
         )),
+        Block::Facts(vec![("When", at.to_minute()), ("From", (*from).to_owned())]),
         Block::Paragraph(
             "If you didn't ask for this, tell another admin at once, by another way than mail: whoever has the code below can act as you."
                 .into(),
@@ -144,6 +204,11 @@ mod tests {
             activate_link: "https://id.example.org/get-started/activate?email=ada%40example.org&organization=or-01040-g2081-040g2081040g2081",
             expires_at: Timestamp::from_millis(1_795_343_400_000),
         })
+    }
+
+    fn by_bob<T>(then: impl FnOnce(&By<'_>) -> T) -> T {
+        let admin = EmailAddress::parse("bob@example.org").unwrap();
+        then(&By { admin: &admin, at: Timestamp::from_millis(1_795_343_400_000), from: "Firefox on Windows, 192.0.2.1" })
     }
 
     #[test]
@@ -264,8 +329,7 @@ mod tests {
 
     #[test]
     fn an_invitation_says_who_invites() {
-        let by = EmailAddress::parse("bob@example.org").unwrap();
-        let message = with_facts("", "Acme", |facts| invitation(facts, &by));
+        let message = with_facts("", "Acme", |facts| by_bob(|by| invitation(facts, by)));
         assert!(message.text.starts_with(
             "Hello,\n\nbob@example.org invites you to the organization Acme on Countersign.\n\nYou will make a passkey and save a recovery kit;"
         ), "{}", message.text);
@@ -274,9 +338,9 @@ mod tests {
 
     #[test]
     fn whoever_enrols_again_is_told_who_ended_their_passkeys() {
-        let by = EmailAddress::parse("bob@example.org").unwrap();
-        let message = with_facts("", "Acme", |facts| re_enrolment(facts, &by));
+        let message = with_facts("", "Acme", |facts| by_bob(|by| re_enrolment(facts, by)));
         assert!(message.text.starts_with("Hello,\n\nbob@example.org has ended your passkeys, your recovery kit"), "{}", message.text);
+        assert!(message.text.contains("When: 2026-11-22 10:30 UTC\nFrom: Firefox on Windows, 192.0.2.1\n"), "{}", message.text);
         assert!(message.text.contains("tell another admin at once") && message.html.contains("1234 5678 9012 3456"), "{}", message.text);
     }
 

@@ -6,9 +6,12 @@
 //! sign-in:       begin ──► options, ceremony ──(browser)──► read ──(storage finds the passkey)──► finish ──► new counter
 //! ```
 
-use app::action::{
-    cose::{Algorithm, PASSKEY_ALGORITHMS},
-    verify::{self, Assertion, AssertionError, Expected, RegistrationError, RelyingParty, StoredCredential, UserVerification},
+use app::{
+    action::{
+        cose::{Algorithm, PASSKEY_ALGORITHMS},
+        verify::{self, Assertion, AssertionError, Expected, RegistrationError, RelyingParty, StoredCredential, UserVerification},
+    },
+    domain::{provider, user::name_on_devices},
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -90,6 +93,14 @@ pub struct NewPasskey {
     pub attestation_object: String,
     /// webauthn-rs's own form, JSON.
     pub webauthn: String,
+}
+
+impl NewPasskey {
+    /// What it is called unless its owner says otherwise, beside others of these names.
+    pub fn default_name(&self, others: &[&str]) -> String {
+        let aaguid = BASE64URL_NOPAD.decode(self.aaguid.as_bytes()).ok().and_then(|aaguid| aaguid.try_into().ok());
+        provider::default_name(&aaguid.unwrap_or_default(), others)
+    }
 }
 
 /// A signature by a passkey, to sign in or over an action, before it is known whose it is and whether it holds.
@@ -184,17 +195,19 @@ impl Ceremonies {
         })
     }
 
-    /// Asks for a new discoverable passkey, verified by its owner, without attestation.
+    /// Asks for a new discoverable passkey, verified by its owner, without attestation, of an authenticator that has none of
+    /// `present`: ids that authenticators chose, base64url.
     ///
     /// # Errors
-    /// When webauthn-rs refuses the names.
-    pub fn begin_registration(&self, owner: Owner<'_>) -> Result<Begun, PasskeyError> {
+    /// When webauthn-rs refuses the names, or an id isn't base64url.
+    pub fn begin_registration(&self, owner: Owner<'_>, present: &[&str]) -> Result<Begun, PasskeyError> {
+        let present = present.iter().map(|id| Ok(decode(id, "credential id")?.into())).collect::<Result<Vec<_>, PasskeyError>>()?;
         let (CreationChallengeResponse { mut public_key }, ceremony) = self.webauthn.start_passkey_registration(
             Uuid::from_bytes(owner.id),
-            &format!("{} ({})", owner.email, owner.organization),
-            &format!("{} ({})", owner.name, owner.organization),
-            // Nobody has a passkey before registering; the list is still part of what browsers are told.
-            Some(Vec::new()),
+            &name_on_devices(owner.email, owner.organization),
+            &name_on_devices(owner.name, owner.organization),
+            // Even an empty list is part of what browsers are told.
+            Some(present),
         )?;
         // webauthn-rs asks for residentKey "discouraged"; without a discoverable passkey nobody could sign in here.
         if let Some(selection) = public_key.authenticator_selection.as_mut() {
@@ -297,12 +310,13 @@ impl Ceremonies {
     }
 }
 
-/// Level 3, section 5.2.1.1: unknown transports are kept, but a text is all that they may be.
+/// Level 3, section 5.2.1.1: unknown transports are kept, but nothing that doesn't look like the name of one.
 fn transports_in(response: &Value) -> Result<Vec<String>, PasskeyError> {
     const MOST: usize = 16;
     let Some(transports) = response.pointer("/response/transports") else { return Ok(Vec::new()) };
     let transports: Vec<String> = serde_json::from_value(transports.clone())?;
-    if transports.len() > MOST || transports.iter().any(|name| name.len() > 32) {
+    let is_name = |name: &String| (1..=32).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    if transports.len() > MOST || !transports.iter().all(is_name) {
         return Err(PasskeyError::Inconsistent("transports"));
     }
     Ok(transports)

@@ -1,21 +1,22 @@
 //! One's own account: passkeys, and the recovery kit with its test.
 
-use super::{RequestBackend, activity, users};
+use super::{RequestBackend, activity, change::refused, sign_in::signed_out, users};
 use crate::{
-    action::Actor,
-    storage::{Connection, StorageError, challenges, credentials},
+    action::{Actor, Event},
+    storage::{Connection, StorageError, challenges, credentials, users as storage_users},
 };
 use app::{
-    action::recovery_key::verify_recovery_test,
+    action::{bytes::Bytes, recovery_key::verify_recovery_test},
     domain::{
         activity::ActivityKind,
         id::{ChallengeId, CredentialId},
     },
     refusal::{Code, Refusal},
-    rpc::account::{Account, Kit, KitTest},
+    rpc::account::{Account, Kit, KitIdentity, KitTest},
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::time::Duration;
 
 /// Long enough to compare a code sign by sign.
@@ -72,7 +73,37 @@ pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, s
         ));
     }
     credentials::note_test(&mut db, key.id, now).await.map_err(failed)?;
+    backend
+        .services
+        .road
+        .tell_active(&mut db, actor, &Event::kit_tested(), &backend.client)
+        .await
+        .map_err(|error| refused(backend, error))?;
     backend.note(&mut db, actor, ActivityKind::KitTested).await.map_err(failed)
+}
+
+pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
+    let (mut db, actor) = backend.active().await?;
+    backend.services.road.ask_for_passkey(&mut db, actor).await.map_err(|error| refused(backend, error))
+}
+
+pub(super) async fn kit_identity(backend: &RequestBackend) -> Result<KitIdentity, Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let (mut db, actor) = backend.active().await?;
+    let user = storage_users::find(&mut db, actor.organization, actor.user).await.map_err(failed)?.ok_or_else(signed_out)?;
+    Ok(KitIdentity {
+        name: user.called().to_owned(),
+        email: user.email.into(),
+        organization: user.organization,
+        organization_name: user.organization_name,
+        made_at: backend.services.ambient.now(),
+        recovery_url: backend.recovery_url(),
+    })
+}
+
+pub(super) async fn start_kit(backend: &RequestBackend) -> Result<Bytes, Refusal> {
+    let (mut db, actor) = backend.active().await?;
+    backend.services.road.ask_for_recovery_key(&mut db, actor).await.map_err(|error| refused(backend, error))
 }
 
 async fn own_kit(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<credentials::RecoveryKey, Refusal> {

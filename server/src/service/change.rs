@@ -39,7 +39,8 @@ pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<
 pub(super) async fn commit(backend: &RequestBackend, action: ActionId, response: Value) -> Result<Receipt, Refusal> {
     let actor = backend.actor().await?;
     let signature = Signature::read(response).map_err(|error| refused(backend, error.into()))?;
-    let executed = backend.services.road.commit(actor, action, &signature).await.map_err(|error| refused(backend, error))?;
+    let executed =
+        backend.services.road.commit(actor, action, &signature, &backend.client).await.map_err(|error| refused(backend, error))?;
     Ok(Receipt {
         index: executed.index,
         executed_at: executed.executed_at,
@@ -82,6 +83,20 @@ pub(super) fn refused(backend: &RequestBackend, error: ActionError) -> Refusal {
                 "The signature couldn't be verified, so nothing was changed. Use a passkey of the account that you are signed in with.",
             )
         }
+        ActionError::NotAsked => Refusal::new(
+            Code::ActionOver,
+            "This took too long, or was done already, so nothing was changed. Begin again; a passkey that your device made for it can be deleted there.",
+        ),
+        error @ ActionError::NewPasskey(_) => {
+            tracing::warn!(%error, "a new passkey was refused");
+            Refusal::new(
+                Code::BadRequest,
+                "The new passkey couldn't be verified. Nothing was changed. Make another one, or use another device.",
+            )
+        }
+        ActionError::RecoveryKey => {
+            Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was changed. Reload the page and try again.")
+        }
         ActionError::UsedTwice => {
             Refusal::new(Code::Conflict, "This passkey was used twice at the same moment. Nothing was changed. Try again.")
         }
@@ -104,7 +119,7 @@ pub(super) fn refused(backend: &RequestBackend, error: ActionError) -> Refusal {
 fn denied(denial: &Denial) -> Refusal {
     let code = match denial {
         Denial::NotPermitted(_) => Code::NotPermitted,
-        Denial::NoSuchUser | Denial::NoSuchPermission => Code::NotFound,
+        Denial::NoSuchUser | Denial::NoSuchPermission | Denial::NoSuchPasskey => Code::NotFound,
         _ => Code::Conflict,
     };
     match denial.field() {

@@ -5,21 +5,19 @@
 
 use super::RequestBackend;
 use crate::{
-    action::{ActionError, Actor, Registered},
+    action::{ActionError, Actor, Registered, check_recovery_key, passkey_credential, recovery_credential},
     code::{CODE_LIFE, RegistrationCode},
     config::Organizations,
     mail::message,
     passkey::{NewPasskey, Owner},
     storage::{
-        StorageError, commit,
-        credentials::{self, NewCredential, NewKind},
-        history, organizations,
+        StorageError, commit, credentials, history, organizations,
         registrations::{self, NewCode, Registration as Row},
         users::{self, NewUser, User},
     },
 };
 use app::{
-    action::recovery_key::verify_recovery_key,
+    action::{account_change::NewRecoveryKey, bytes::Bytes},
     domain::{
         id::{CodeId, CredentialId, OrganizationId, RegistrationId, UserId},
         text::{EmailAddress, OrganizationName, PersonName, TextError},
@@ -30,10 +28,9 @@ use app::{
     refusal::{Code, FieldError, Refusal},
     rpc::{
         about::Founding,
-        get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, RegistrationStep, Started},
+        get_started::{CodeState, NewOrganization, Registration, RegistrationStep, Started},
     },
 };
-use data_encoding::BASE64URL_NOPAD;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -177,7 +174,7 @@ pub(super) async fn activate(
 async fn begin(backend: &RequestBackend, user: &User, code: CodeId) -> Result<(), Refusal> {
     let services = &backend.services;
     let owner = Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: user.called(), organization: &user.organization_name };
-    let begun = services.ceremonies.begin_registration(owner).map_err(|error| backend.hide(Code::Internal, &error))?;
+    let begun = services.ceremonies.begin_registration(owner, &[]).map_err(|error| backend.hide(Code::Internal, &error))?;
     let now = services.ambient.now();
     let registration = Row {
         id: RegistrationId::from_bytes(services.ambient.bytes()),
@@ -210,7 +207,7 @@ pub(super) async fn registration(backend: &RequestBackend) -> Result<Registratio
         challenge: row.challenge,
         started_at: row.created_at,
         expires_at: row.expires_at,
-        recovery_url: format!("{}/recover", backend.services.config.origin_text()),
+        recovery_url: backend.recovery_url(),
     })
 }
 
@@ -238,7 +235,7 @@ pub(super) async fn keep_passkey(backend: &RequestBackend, response: Value) -> R
     }
 }
 
-pub(super) async fn finish_registration(backend: &RequestBackend, proof: RecoveryKeyProof) -> Result<(), Refusal> {
+pub(super) async fn finish_registration(backend: &RequestBackend, proof: NewRecoveryKey) -> Result<(), Refusal> {
     let (row, user) = current(backend).await?;
     if !user.is_organization_active {
         require_open(backend, Some(user.organization)).await?;
@@ -247,8 +244,11 @@ pub(super) async fn finish_registration(backend: &RequestBackend, proof: Recover
         return Err(Refusal::new(Code::BadRequest, "Make a passkey first; the recovery kit comes after it."));
     };
     let passkey: NewPasskey = serde_json::from_str(passkey).map_err(|error| backend.hide(Code::Internal, &error))?;
-    check_proof(&proof, &row.challenge)?;
-    match register(backend, &row, &user, passkey, proof).await {
+    let challenge = Bytes::decode(&row.challenge).ok_or_else(over)?;
+    check_recovery_key(&proof, &challenge).map_err(|_| {
+        Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was registered. Reload the page and try again.")
+    })?;
+    match register(backend, &row, &challenge, &user, passkey, proof).await {
         Ok(Outcome::Registered) => {}
         Ok(Outcome::Over) => return Err(over()),
         Ok(Outcome::AnotherWasFirst) => return Err(closed(backend.services.config.contact.as_deref())),
@@ -276,9 +276,10 @@ enum Outcome {
 async fn register(
     backend: &RequestBackend,
     row: &Row,
+    challenge: &Bytes,
     user: &User,
     passkey: NewPasskey,
-    proof: RecoveryKeyProof,
+    proof: NewRecoveryKey,
 ) -> Result<Outcome, ActionError> {
     let services = &backend.services;
     let mut transaction = services.storage.begin().await?;
@@ -303,60 +304,13 @@ async fn register(
     let [passkey_id, recovery_key_id] = [(); 2].map(|()| CredentialId::from_bytes(services.ambient.bytes()));
     let registered = Registered { challenge: &row.challenge, passkey_id, passkey: &passkey, recovery_key_id, recovery_key: &proof };
     services.road.record(&mut transaction, head, user, &registered, now).await?;
-    credentials::insert(&mut transaction, &passkey_credential(row, passkey_id, passkey, now)).await?;
-    credentials::insert(&mut transaction, &recovery_credential(row, recovery_key_id, proof, now)).await?;
+    let whom = Actor { organization: row.organization, user: row.user };
+    let name = passkey.default_name(&[]);
+    credentials::insert(&mut transaction, &passkey_credential(whom, passkey_id, name, passkey, now)).await?;
+    credentials::insert(&mut transaction, &recovery_credential(whom, recovery_key_id, challenge, &proof, now)).await?;
     organizations::activate(&mut transaction, row.organization, now).await?;
     commit(transaction).await?;
     Ok(Outcome::Registered)
-}
-
-fn passkey_credential(row: &Row, id: CredentialId, passkey: NewPasskey, now: Timestamp) -> NewCredential {
-    NewCredential {
-        id,
-        organization: row.organization,
-        user: row.user,
-        kind: NewKind::Passkey {
-            credential_id: passkey.credential_id,
-            algorithm: passkey.algorithm,
-            public_key: passkey.public_key,
-            sign_count: passkey.sign_count,
-            aaguid: passkey.aaguid,
-            transports: Value::from(passkey.transports).to_string(),
-            backup_eligible: passkey.backup_eligible,
-            backed_up: passkey.backed_up,
-            webauthn: passkey.webauthn,
-        },
-        name: "Passkey 1".to_owned(),
-        client_data: passkey.client_data,
-        attestation_object: passkey.attestation_object,
-        created_at: now,
-    }
-}
-
-fn recovery_credential(row: &Row, id: CredentialId, proof: RecoveryKeyProof, now: Timestamp) -> NewCredential {
-    NewCredential {
-        id,
-        organization: row.organization,
-        user: row.user,
-        kind: NewKind::RecoveryKey { public_key: proof.public_key, salt: proof.salt },
-        name: "Recovery kit 1".to_owned(),
-        client_data: row.challenge.clone(),
-        attestation_object: proof.signature,
-        created_at: now,
-    }
-}
-
-/// Shapes first, then the signature: a kit that can't sign is worth nothing, and better found out now.
-fn check_proof(proof: &RecoveryKeyProof, challenge: &str) -> Result<(), Refusal> {
-    let bytes = |text: &str| BASE64URL_NOPAD.decode(text.as_bytes()).ok();
-    let holds = || {
-        let public_key: [u8; 32] = bytes(&proof.public_key)?.try_into().ok()?;
-        let _salt: [u8; 32] = bytes(&proof.salt)?.try_into().ok()?;
-        verify_recovery_key(&public_key, &bytes(challenge)?, &bytes(&proof.signature)?).ok()
-    };
-    holds().ok_or_else(|| {
-        Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was registered. Reload the page and try again.")
-    })
 }
 
 /// The registration that this browser is in, still under way, and its user.

@@ -23,6 +23,7 @@ pub use sweep::sweep;
 use crate::{
     action::{Actor, Road, RoadError, Site},
     ambient::Ambient,
+    client::Client,
     code::Codes,
     config::{Config, Mail, Organizations},
     mail::Outbox,
@@ -30,7 +31,7 @@ use crate::{
     storage::{Storage, StorageError, organizations, outbox},
 };
 use app::{
-    action::change::Change,
+    action::{account_change::NewRecoveryKey, bytes::Bytes, change::Change},
     domain::{
         id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
         user::UserStatus,
@@ -39,9 +40,9 @@ use app::{
     refusal::{Code, Refusal},
     rpc::{
         about::{About, Founding, LocalMail, MailDelivery},
-        account::{Account, KitTest},
+        account::{Account, KitIdentity, KitTest},
         change::{Prepared, Receipt},
-        get_started::{CodeState, NewOrganization, RecoveryKeyProof, Registration, Started},
+        get_started::{CodeState, NewOrganization, Registration, Started},
         history::HistoryPage,
         permissions::{PermissionDetails, PermissionList},
         sessions::SessionList,
@@ -51,7 +52,7 @@ use app::{
 };
 use async_trait::async_trait;
 use serde_json::Value;
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{fmt, sync::Arc};
 use tower_sessions::Session;
 
 /// What all requests share.
@@ -63,7 +64,7 @@ pub struct Services {
     /// The database.
     pub storage: Storage,
     /// The passkey ceremonies.
-    pub ceremonies: Ceremonies,
+    pub ceremonies: Arc<Ceremonies>,
     /// Where mails are queued.
     pub outbox: Outbox,
     /// How often is too often.
@@ -82,18 +83,10 @@ impl Services {
         let limits = Limits::new(config.requests_per_minute, config.mails_per_hour);
         let codes = Arc::new(Codes::new());
         let site = Site { origin: config.origin_text(), rp_id: config.origin.domain().unwrap_or_default().to_owned() };
-        let road = Road::new(ambient.clone(), storage.clone(), outbox.clone(), Arc::clone(&codes), site)?;
+        let ceremonies = Arc::new(ceremonies);
+        let road = Road::new(ambient.clone(), storage.clone(), outbox.clone(), Arc::clone(&codes), Arc::clone(&ceremonies), site)?;
         Ok(Self { config, ambient, storage, ceremonies, outbox, limits, road, codes })
     }
-}
-
-/// Who sent a request, as far as can be told.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// Their address; of a trusted proxy, the one that it names.
-    pub address: IpAddr,
-    /// What their browser calls itself.
-    pub user_agent: String,
 }
 
 /// The services as one request sees them.
@@ -136,6 +129,11 @@ impl RequestBackend {
     fn storage_failed(&self, error: StorageError) -> Refusal {
         let code = if matches!(error, StorageError::Unavailable(_)) { Code::Unavailable } else { Code::Internal };
         self.hide(code, &error)
+    }
+
+    /// Where a recovery kit is used.
+    fn recovery_url(&self) -> String {
+        format!("{}/recover", self.services.config.origin_text())
     }
 
     /// The signed-in user, as the road of a change knows them. That they are active is checked there.
@@ -238,7 +236,7 @@ impl Backend for RequestBackend {
         get_started::keep_passkey(self, response).await
     }
 
-    async fn finish_registration(&self, recovery_key: RecoveryKeyProof) -> Result<(), Refusal> {
+    async fn finish_registration(&self, recovery_key: NewRecoveryKey) -> Result<(), Refusal> {
         get_started::finish_registration(self, recovery_key).await
     }
 
@@ -272,6 +270,18 @@ impl Backend for RequestBackend {
 
     async fn finish_kit_test(&self, id: ChallengeId, signature: String) -> Result<(), Refusal> {
         account::finish_kit_test(self, id, &signature).await
+    }
+
+    async fn start_new_passkey(&self) -> Result<Value, Refusal> {
+        account::start_passkey(self).await
+    }
+
+    async fn kit_identity(&self) -> Result<KitIdentity, Refusal> {
+        account::kit_identity(self).await
+    }
+
+    async fn start_new_kit(&self) -> Result<Bytes, Refusal> {
+        account::start_kit(self).await
     }
 
     async fn sessions(&self) -> Result<SessionList, Refusal> {

@@ -2,11 +2,12 @@
 
 use super::{
     RequestBackend,
+    change::refused,
     session::IDLE,
     sign_in::{sign_out, signed_out},
 };
 use crate::{
-    action::Actor,
+    action::{Actor, Event},
     storage::{Connection, sessions},
 };
 use app::{
@@ -64,5 +65,6 @@ pub(super) async fn end_others(backend: &RequestBackend) -> Result<(), Refusal> 
 }
 
 async fn note_ended(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<(), Refusal> {
-    backend.note(db, actor, ActivityKind::SessionsEnded).await.map_err(|error| backend.storage_failed(error))
+    backend.note(db, actor, ActivityKind::SessionsEnded).await.map_err(|error| backend.storage_failed(error))?;
+    backend.services.road.tell_active(db, actor, &Event::sessions_ended(), &backend.client).await.map_err(|error| refused(backend, error))
 }

@@ -118,6 +118,8 @@ pub(super) async fn passkeys(db: &mut Connection, organization: OrganizationId, 
             provider: passkey.aaguid.as_deref().and_then(provider_name).map(str::to_owned),
             // They are only told, never relied on: what can't be read is left out.
             transports: serde_json::from_str(&passkey.transports).unwrap_or_default(),
+            id: passkey.id,
+            credential_id: passkey.credential_id,
             name: passkey.name,
             is_synced: passkey.backed_up,
             created_at: passkey.created_at,

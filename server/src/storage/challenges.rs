@@ -17,6 +17,19 @@ pub async fn insert(db: &mut Connection, id: ChallengeId, ceremony: &str, expire
     Ok(())
 }
 
+/// The ceremony of a challenge that goes on waiting, unless it ran out.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find(db: &mut Connection, id: ChallengeId, now: Timestamp) -> Result<Option<String>, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT ceremony FROM challenges WHERE id = $1 AND expires_at > $2")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|(ceremony,)| ceremony))
+}
+
 /// Takes a challenge away and gives its ceremony, unless it is gone or ran out: nobody gets it twice.
 ///
 /// # Errors

@@ -236,6 +236,10 @@ pub async fn allowed(db: &mut Connection, organization: OrganizationId, user: Us
 /// A passkey as people see it.
 #[derive(Debug, Clone)]
 pub struct ListedPasskey {
+    /// Our id.
+    pub id: CredentialId,
+    /// The id that the authenticator chose, base64url.
+    pub credential_id: String,
     /// What they call it.
     pub name: String,
     /// Model or provider, base64url.
@@ -256,28 +260,33 @@ pub struct ListedPasskey {
 /// When the database fails.
 pub async fn list_passkeys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<ListedPasskey>, StorageError> {
     let rows: Vec<ListedRow> = sqlx::query_as(
-        "SELECT name, aaguid, transports, backed_up, created_at, last_used_at FROM credentials
+        "SELECT id, credential_id, name, aaguid, transports, backed_up, created_at, last_used_at FROM credentials
          WHERE organization_id = $1 AND user_id = $2 AND kind = 'Fido2' AND deactivated_at IS NULL ORDER BY created_at, id",
     )
     .bind(organization.to_string())
     .bind(user.to_string())
     .fetch_all(db)
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| ListedPasskey {
-            name: row.name,
-            aaguid: row.aaguid,
-            transports: row.transports.unwrap_or_else(|| "[]".to_owned()),
-            backed_up: row.backed_up.as_deref() == Some("yes"),
-            created_at: time(row.created_at),
-            last_used_at: row.last_used_at.map(time),
+    rows.into_iter()
+        .map(|row| {
+            Ok(ListedPasskey {
+                id: parse(&row.id, "credentials", "id")?,
+                credential_id: row.credential_id,
+                name: row.name,
+                aaguid: row.aaguid,
+                transports: row.transports.unwrap_or_else(|| "[]".to_owned()),
+                backed_up: row.backed_up.as_deref() == Some("yes"),
+                created_at: time(row.created_at),
+                last_used_at: row.last_used_at.map(time),
+            })
         })
-        .collect())
+        .collect()
 }
 
 #[derive(sqlx::FromRow)]
 struct ListedRow {
+    id: String,
+    credential_id: String,
     name: String,
     aaguid: Option<String>,
     transports: Option<String>,
@@ -352,6 +361,41 @@ pub async fn delete_of_user(db: &mut Connection, organization: OrganizationId, u
     sqlx::query("DELETE FROM credentials WHERE organization_id = $1 AND user_id = $2")
         .bind(organization.to_string())
         .bind(user.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Gives a credential of this user another name.
+///
+/// # Errors
+/// When the database fails.
+pub async fn rename(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+    id: CredentialId,
+    name: &str,
+) -> Result<(), StorageError> {
+    sqlx::query("UPDATE credentials SET name = $4 WHERE organization_id = $1 AND user_id = $2 AND id = $3")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .bind(id.to_string())
+        .bind(name)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Removes one credential of this user.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete(db: &mut Connection, organization: OrganizationId, user: UserId, id: CredentialId) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM credentials WHERE organization_id = $1 AND user_id = $2 AND id = $3")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .bind(id.to_string())
         .execute(db)
         .await?;
     Ok(())

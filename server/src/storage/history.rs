@@ -21,6 +21,8 @@ pub struct NewEntry<'a> {
     pub actor: UserId,
     /// Whom it is about.
     pub subject: Option<UserId>,
+    /// The credentials that it registers.
+    pub registers: &'a [CredentialId],
 }
 
 /// Takes the head of an organization's history: whoever else wants it waits until this transaction is over, in this
@@ -80,6 +82,14 @@ pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>
     .bind(entry.subject.map(|id| id.to_string()))
     .execute(&mut *db)
     .await?;
+    for credential in entry.registers {
+        sqlx::query("INSERT INTO registered_credentials (credential_id, organization_id, entry_index) VALUES ($1, $2, $3)")
+            .bind(credential.to_string())
+            .bind(entry.organization.to_string())
+            .bind(index)
+            .execute(&mut *db)
+            .await?;
+    }
     sqlx::query("UPDATE organizations SET history_frontier = $2 WHERE id = $1")
         .bind(entry.organization.to_string())
         .bind(head.to_text())
@@ -147,12 +157,14 @@ pub async fn registration_of(
     organization: OrganizationId,
     credential: CredentialId,
 ) -> Result<Option<String>, StorageError> {
-    let row: Option<(String,)> =
-        sqlx::query_as("SELECT line FROM history WHERE organization_id = $1 AND credential_id = $2 AND action_id IS NULL")
-            .bind(organization.to_string())
-            .bind(credential.to_string())
-            .fetch_optional(db)
-            .await?;
+    let row: Option<(String,)> = sqlx::query_as(
+        "SELECT h.line FROM registered_credentials c JOIN history h ON h.organization_id = c.organization_id AND h.entry_index = c.entry_index
+         WHERE c.organization_id = $1 AND c.credential_id = $2",
+    )
+    .bind(organization.to_string())
+    .bind(credential.to_string())
+    .fetch_optional(db)
+    .await?;
     Ok(row.map(|(line,)| line))
 }
 

@@ -6,13 +6,19 @@ use crate::support::{
     app::TestApp,
     browser::Browser,
     database::TestDatabase,
+    device::{Device, RecoveryKit},
+    own_account::{passkey_name, removing, renaming},
     person::Person,
     signing::{assign, create_permission, create_user, terms, update},
 };
 use app::{
-    action::change::{Change, UserRef},
+    action::{
+        account_change::{AccountChange, NewPasskey},
+        bytes::Bytes,
+        change::{Change, UserRef},
+    },
     domain::{
-        id::{ActionId, ChallengeId, PermissionId, UserId},
+        id::{ActionId, ChallengeId, CredentialId, PermissionId, UserId},
         operation::Operation,
     },
     refusal::Code,
@@ -33,7 +39,7 @@ pub enum Who {
 }
 
 /// Every endpoint below `/rpc`. A new one doesn't pass before it is in here.
-pub const FUNCTIONS: [(&str, Who); 29] = [
+pub const FUNCTIONS: [(&str, Who); 32] = [
     ("about", Who::Stranger),
     ("local_mails", Who::Stranger),
     ("create_organization", Who::Stranger),
@@ -52,6 +58,9 @@ pub const FUNCTIONS: [(&str, Who); 29] = [
     ("account", Who::SignedIn),
     ("start_kit_test", Who::SignedIn),
     ("finish_kit_test", Who::SignedIn),
+    ("start_new_passkey", Who::SignedIn),
+    ("kit_identity", Who::SignedIn),
+    ("start_new_kit", Who::SignedIn),
     ("sessions", Who::SignedIn),
     ("end_session", Who::SignedIn),
     ("end_other_sessions", Who::SignedIn),
@@ -98,7 +107,7 @@ async fn ask(browser: &Browser, function: &str) -> Answer {
     let arguments: Option<Value> = match function {
         "prepare_change" => Some(json!({ "change": change })),
         "commit_change" => Some(json!({ "action": ActionId::from_bytes([7; 16]), "response": {} })),
-        "start_passkey" | "start_sign_in" | "start_kit_test" => Some(json!({})),
+        "start_passkey" | "start_sign_in" | "start_kit_test" | "start_new_passkey" | "start_new_kit" => Some(json!({})),
         "finish_kit_test" => Some(json!({ "id": ChallengeId::from_bytes([7; 16]), "signature": "" })),
         "keep_passkey" => Some(json!({ "response": {} })),
         "finish_registration" => Some(json!({ "recovery_key": nobody })),
@@ -153,6 +162,9 @@ async fn only_those_who_may_are_let_in(database: &TestDatabase) {
         account                  ✘            ✘          ✔
         start_kit_test           ✘            ✘          ✔
         finish_kit_test          ✘            ✘          ✔
+        start_new_passkey        ✘            ✘          ✔
+        kit_identity             ✘            ✘          ✔
+        start_new_kit            ✘            ✘          ✔
         sessions                 ✘            ✘          ✔
         end_session              ✘            ✘          ✔
         end_other_sessions       ✘            ✘          ✔
@@ -187,6 +199,10 @@ enum Deed {
     ArchivePermission,
     AssignPermission,
     RevokeAssignment,
+    AddPasskey,
+    RenamePasskey,
+    RemovePasskey,
+    ReplaceRecoveryKey,
     ReadUsers,
     ReadUser,
     ReadPermissions,
@@ -197,7 +213,7 @@ enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 24] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -211,6 +227,10 @@ impl Deed {
         Self::ArchivePermission,
         Self::AssignPermission,
         Self::RevokeAssignment,
+        Self::AddPasskey,
+        Self::RenamePasskey,
+        Self::RemovePasskey,
+        Self::ReplaceRecoveryKey,
         Self::ReadUsers,
         Self::ReadUser,
         Self::ReadPermissions,
@@ -236,6 +256,10 @@ impl Deed {
             Change::ArchivePermission { .. } => Self::ArchivePermission,
             Change::AssignPermission { .. } => Self::AssignPermission,
             Change::RevokeAssignment { .. } => Self::RevokeAssignment,
+            Change::OwnAccount(AccountChange::AddPasskey { .. }) => Self::AddPasskey,
+            Change::OwnAccount(AccountChange::RenamePasskey { .. }) => Self::RenamePasskey,
+            Change::OwnAccount(AccountChange::RemovePasskey { .. }) => Self::RemovePasskey,
+            Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => Self::ReplaceRecoveryKey,
         }
     }
 }
@@ -270,7 +294,7 @@ impl Office {
     }
 
     /// A change of this row that nothing but the actor's operations stands in the way of.
-    async fn change(&mut self, deed: Deed, operation: Operation) -> Option<Change> {
+    async fn change(&mut self, deed: Deed, person: &mut Person, operation: Operation) -> Option<Change> {
         let change = match deed {
             Deed::CreateUser => create_user(&self.address()),
             Deed::ResendInvitation => Change::ResendInvitation { user: self.invited().await },
@@ -305,6 +329,7 @@ impl Office {
                 self.admin.give(&end_user, &user).await;
                 self.admin.revocation("End user", &user).await
             }
+            Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey => own(deed, person).await,
             Deed::ReadUsers
             | Deed::ReadUser
             | Deed::ReadPermissions
@@ -315,6 +340,35 @@ impl Office {
         };
         assert_eq!(Deed::of(&change), deed);
         Some(change)
+    }
+}
+
+/// A change of someone's own account; of nothing, for those who aren't let in.
+async fn own(deed: Deed, person: &mut Person) -> Change {
+    let id = CredentialId::from_bytes([7; 16]);
+    let is_in = person.browser.viewer().await.verdict() == DONE;
+    let mut device = Device::security_key(&person.device.origin);
+    match deed {
+        Deed::AddPasskey if is_in => person.adding("Spare", &mut device).await,
+        Deed::AddPasskey => Change::OwnAccount(AccountChange::AddPasskey {
+            name: passkey_name("Spare"),
+            passkey: NewPasskey {
+                challenge: Bytes(vec![7; 32]),
+                credential_id: Bytes(vec![7; 32]),
+                client_data: Bytes(vec![7; 32]),
+                attestation_object: Bytes(vec![7; 32]),
+                transports: Vec::new(),
+            },
+        }),
+        Deed::RenamePasskey if is_in => renaming(person.passkeys().await[0], "Passkey", "First"),
+        Deed::RenamePasskey => renaming(id, "Passkey", "First"),
+        Deed::RemovePasskey if is_in => removing(person.add_passkey("Third", &mut device).await, "Third"),
+        Deed::RemovePasskey => removing(id, "Third"),
+        _ if is_in => person.replacing_kit().await.0,
+        _ => Change::OwnAccount(AccountChange::ReplaceRecoveryKey {
+            challenge: Bytes(vec![7; 32]),
+            recovery_key: RecoveryKit::new().new_key(&Bytes(vec![7; 32])),
+        }),
     }
 }
 
@@ -332,8 +386,10 @@ async fn read(browser: &Browser, deed: Deed, user: &UserRef, permission: &str) -
 }
 
 /// The operation that a row needs, as SIGNING.md and PRODUCT.md have it; written here once more, on purpose.
-const fn needed(deed: Deed) -> Operation {
-    match deed {
+const fn needed(deed: Deed) -> Option<Operation> {
+    Some(match deed {
+        // Everyone's own account is theirs.
+        Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey => return None,
         Deed::CreateUser | Deed::ResendInvitation | Deed::ShareInvitation | Deed::RevokeInvitation | Deed::ReEnrolUser => {
             Operation::UsersCreate
         }
@@ -348,7 +404,7 @@ const fn needed(deed: Deed) -> Operation {
         Deed::ReadUsers | Deed::ReadUser => Operation::UsersRead,
         Deed::ReadPermissions | Deed::ReadPermission => Operation::PermissionsRead,
         Deed::ReadHistory | Deed::ReadHistoryEntry | Deed::ExportHistory => Operation::HistoryRead,
-    }
+    })
 }
 
 /// Every row for every kind of holder: nobody's permission, each managed one, a permission with just one operation (each of
@@ -382,7 +438,7 @@ async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
         let mut row = Vec::new();
         for (who, person, only) in &mut holders {
             // What was refused is there for the next one; what was done needs another one.
-            let verdict = match office.change(deed, only.unwrap_or(Operation::UsersRead)).await {
+            let verdict = match office.change(deed, person, only.unwrap_or(Operation::UsersRead)).await {
                 Some(change) => person.verdict_on(&change).await,
                 None => read(&person.browser, deed, &subject, &permission).await,
             };
@@ -390,6 +446,7 @@ async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
             let expected = match (who.as_str(), *only) {
                 ("Full admin", _) => DONE,
                 ("deactivated full admin", _) => refused(Code::SignedOut),
+                _ if needed(deed).is_none() => DONE,
                 ("full admin elsewhere", _)
                     if matches!(
                         deed,
@@ -405,7 +462,7 @@ async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
                     DONE
                 }
                 ("full admin elsewhere", _) => refused(Code::NotFound),
-                (_, Some(only)) if only == needed(deed) => DONE,
+                (_, Some(only)) if Some(only) == needed(deed) => DONE,
                 _ => refused(Code::NotPermitted),
             };
             assert_eq!(verdict, expected, "{deed:?} by {who}");

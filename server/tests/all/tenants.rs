@@ -12,7 +12,7 @@ use crate::support::{
 use app::{
     action::change::{Change, UserRef},
     domain::{
-        id::{ActionId, AssignmentId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::Operation,
         text::EmailAddress,
     },
@@ -125,6 +125,7 @@ struct Ids {
     user: UserId,
     permission: PermissionId,
     assignment: AssignmentId,
+    credential: CredentialId,
     action: ActionId,
     /// Of an entry of history.
     index: u64,
@@ -137,6 +138,7 @@ impl Ids {
             user: company.active.id,
             permission: company.held.permission.id,
             assignment: company.assignment,
+            credential: company.passkey,
             action: company.action,
             index: last_entry,
         }
@@ -148,6 +150,7 @@ impl Ids {
             user: UserId::from_bytes([0x5a; 16]),
             permission: PermissionId::from_bytes([0x5a; 16]),
             assignment: AssignmentId::from_bytes([0x5a; 16]),
+            credential: CredentialId::from_bytes([0x5a; 16]),
             action: ActionId::from_bytes([0x5a; 16]),
             index: 1_000_000,
         }
@@ -158,6 +161,7 @@ impl Ids {
         match text.split_once('-')?.0 {
             "us" => text.parse::<UserId>().ok().map(|_| self.user.to_string()),
             "pm" => text.parse::<PermissionId>().ok().map(|_| self.permission.to_string()),
+            "cr" => text.parse::<CredentialId>().ok().map(|_| self.credential.to_string()),
             "as" => text.parse::<AssignmentId>().ok().map(|_| self.assignment.to_string()),
             _ => None,
         }

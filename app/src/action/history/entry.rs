@@ -4,7 +4,7 @@ use crate::{
     action::{
         bytes::Bytes,
         change::UserRef,
-        cose::{Algorithm, PASSKEY_ALGORITHMS, PublicKey},
+        cose::{Algorithm, PublicKey},
         document::{Document, DocumentError},
         recovery_key::recovery_key_message,
         sentence::sentence,
@@ -260,13 +260,12 @@ impl Credentials {
     /// # Errors
     /// The first rule that it breaks.
     pub fn check_passkey(&self, rp_id_hash: [u8; 32]) -> Result<SigningKey, RegistrationError> {
-        let relying_party = RelyingParty { id_hash: rp_id_hash, origin: self.origin.clone() };
         let registration = verify::Registration {
             credential_id: &self.passkey.credential_id.0,
             client_data_json: &self.passkey.client_data.0,
             attestation_object: &self.passkey.attestation_object.0,
         };
-        Ok(verify::check_registration(&expected(&relying_party, &self.challenge.0), &registration, PASSKEY_ALGORITHMS)?.into())
+        Ok(verify::check_passkey_registration(&self.origin, rp_id_hash, &self.challenge.0, &registration)?.into())
     }
 
     /// The recovery key and what it must have signed; nothing, when it isn't 32 bytes.
@@ -285,7 +284,7 @@ impl SignedAction {
     pub fn check<'a>(&'a self, document: &Document, hashes: &Hashes, key: &SigningKey) -> Result<CheckedAssertion<'a>, AssertionError> {
         let relying_party = RelyingParty { id_hash: hashes.rp_id, origin: document.origin.clone() };
         verify::check_assertion(
-            &expected(&relying_party, &hashes.challenge),
+            &Expected { relying_party: &relying_party, challenge: &hashes.challenge, user_verification: UserVerification::Required },
             &StoredCredential {
                 public_key_cose: &key.public_key_cose,
                 algorithm: key.algorithm,
@@ -300,8 +299,4 @@ impl SignedAction {
             &hashes.client_data,
         )
     }
-}
-
-fn expected<'a>(relying_party: &'a RelyingParty, challenge: &'a [u8]) -> Expected<'a> {
-    Expected { relying_party, challenge, user_verification: UserVerification::Required }
 }

@@ -12,6 +12,7 @@
 use super::entry::{Credentials, Entry, EntryError, SignedAction, What};
 use crate::{
     action::{
+        account_change::{AccountChange, NewPasskey},
         change::Change,
         document::{Document, DocumentError},
         verify::{AssertionError, RegistrationError},
@@ -146,7 +147,30 @@ pub fn document(entry: &Entry, action: &SignedAction) -> Result<Document, Proble
     Ok(document)
 }
 
-/// Finds the entry, among `registrations`, that registered the passkey which signed this document in this entry.
+/// Where a passkey comes from.
+#[derive(Debug)]
+pub enum Source<'a> {
+    /// Someone signed up with it, and with a recovery key.
+    SignUp(&'a Credentials),
+    /// Its owner added it by a change, signed with another passkey: it is worth as much as that signature.
+    Change(Box<Added<'a>>),
+}
+
+/// A passkey that its owner added.
+#[derive(Debug)]
+pub struct Added<'a> {
+    /// The entry.
+    pub entry: &'a Entry,
+    /// The action in it.
+    pub action: &'a SignedAction,
+    /// The action's document.
+    pub document: Document,
+    /// The passkey in the document.
+    pub passkey: NewPasskey,
+}
+
+/// Finds the entry, among `registrations`, that registered the passkey which signed this document in this entry. It comes
+/// before that entry.
 ///
 /// # Errors
 /// When there is none, or the passkey is another user's, another site's, or too young.
@@ -155,13 +179,11 @@ pub fn registration<'a>(
     entry: &Entry,
     action: &SignedAction,
     document: &Document,
-) -> Result<&'a Credentials, Problem> {
-    let (registered, (owner, credentials)) = registrations
+) -> Result<Source<'a>, Problem> {
+    let (registered, owner, rp_id, source) = registrations
         .iter()
         .filter(|registered| registered.organization == entry.organization)
-        .find_map(|registered| {
-            registered.credentials().filter(|(_, credentials)| credentials.passkey.id == action.credential).map(|found| (registered, found))
-        })
+        .find_map(|registered| source(registered, action.credential))
         .ok_or(Problem::NotRegistered(action.credential))?;
     if owner != document.actor.id {
         return Err(Problem::NotTheirPasskey(document.actor.email.clone()));
@@ -169,10 +191,25 @@ pub fn registration<'a>(
     if registered.index >= entry.index {
         return Err(Problem::RegisteredLater(registered.index));
     }
-    if credentials.rp_id != document.rp_id {
-        return Err(Problem::RelyingParty { document: document.rp_id.clone(), passkey: credentials.rp_id.clone() });
+    if rp_id != document.rp_id {
+        return Err(Problem::RelyingParty { document: document.rp_id.clone(), passkey: rp_id });
     }
-    Ok(credentials)
+    Ok(source)
+}
+
+/// The passkey with this id, if this entry registers it; whose it is, and for which relying party.
+fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, Source<'_>)> {
+    if let Some((owner, credentials)) = entry.credentials() {
+        return (credentials.passkey.id == id).then(|| (entry, owner, credentials.rp_id.clone(), Source::SignUp(credentials)));
+    }
+    let What::Action(action) = &entry.what else { return None };
+    if action.created != Some(id.to_string()) {
+        return None;
+    }
+    let document = document(entry, action).ok()?;
+    let Change::OwnAccount(AccountChange::AddPasskey { passkey, .. }) = &document.change else { return None };
+    let (owner, rp_id, passkey) = (document.actor.id, document.rp_id.clone(), passkey.clone());
+    Some((entry, owner, rp_id, Source::Change(Box::new(Added { entry, action, document, passkey }))))
 }
 
 /// Compares the id that the entry names with the one that follows from its document: `bits` are the first 16 bytes of
@@ -195,6 +232,9 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         Change::CreateUser { .. } => Some(UserId::from_bytes(bits).to_string()),
         Change::CreatePermission { .. } => Some(PermissionId::from_bytes(bits).to_string()),
         Change::AssignPermission { .. } => Some(AssignmentId::from_bytes(bits).to_string()),
+        Change::OwnAccount(AccountChange::AddPasskey { .. } | AccountChange::ReplaceRecoveryKey { .. }) => {
+            Some(CredentialId::from_bytes(bits).to_string())
+        }
         Change::ResendInvitation { .. }
         | Change::ShareInvitation { .. }
         | Change::ReEnrolUser { .. }
@@ -204,7 +244,8 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         | Change::DeleteUser { .. }
         | Change::UpdatePermission { .. }
         | Change::ArchivePermission { .. }
-        | Change::RevokeAssignment { .. } => None,
+        | Change::RevokeAssignment { .. }
+        | Change::OwnAccount(AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. }) => None,
     }
 }
 

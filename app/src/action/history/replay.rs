@@ -11,13 +11,15 @@
 
 use super::{
     checkpoint::{Checkpoint, CheckpointError},
-    entry::{Credentials, Entry, EntryError, Genesis, Hashes, Registration, SignedAction, SigningKey, What},
+    entry::{Credentials, Entry, EntryError, Genesis, Hashes, Registration, SignedAction, What},
     merkle::Frontier,
     reader::created,
-    state::{Index, Permission, State, User},
+    state::{Index, Passkey, Permission, State, User},
 };
 use crate::{
     action::{
+        account_change::{AccountChange, NewPasskey, NewRecoveryKey},
+        bytes::Bytes,
         challenge::sha256,
         change::Change,
         cose::{InvalidSignature, PublicKey},
@@ -227,7 +229,7 @@ impl Replay {
                 return Err(ReplayError::Organization(entry.organization));
             }
             (Some(begun), What::Registration(registration)) => vec![begun.register(&registration)?],
-            (Some(begun), What::Action(action)) => vec![begun.act(&action, entry.executed_at)?],
+            (Some(begun), What::Action(action)) => begun.act(&action, entry.executed_at)?,
         };
         self.tree.append(line.as_bytes());
         Ok(signatures)
@@ -308,16 +310,9 @@ impl Begun {
         self.check_site(&credentials.rp_id, &credentials.origin)?;
         let key = credentials.check_passkey(self.rp_id_hash)?;
         let (recovery_key, message) = credentials.recovery_proof().ok_or(ReplayError::RecoveryKey)?;
-        let chosen = &credentials.passkey.credential_id;
-        if self.index.passkeys.insert(chosen.0.clone(), user).is_some() {
-            return Err(ReplayError::IdTaken(chosen.to_string()));
-        }
-        for id in [credentials.passkey.id, credentials.recovery_key.id] {
-            if self.state.credentials.insert(id, user).is_some() {
-                return Err(ReplayError::IdTaken(id.to_string()));
-            }
-        }
-        self.index.keys.insert(credentials.passkey.id, (user, key));
+        let passkey = Passkey { owner: user, key, chosen: credentials.passkey.credential_id.0.clone() };
+        self.state.add_passkey(&mut self.index, credentials.passkey.id, passkey).map_err(ReplayError::IdTaken)?;
+        self.state.set_recovery_key(&mut self.index, credentials.recovery_key.id, user).map_err(ReplayError::IdTaken)?;
         self.state.alter(user, |user| {
             user.status = UserStatus::Active;
             user.is_registered = true;
@@ -325,7 +320,7 @@ impl Begun {
         Ok(PendingSignature { key: recovery_key, message, signature: credentials.recovery_key.signature.0.clone() })
     }
 
-    fn act(&mut self, action: &SignedAction, executed_at: Timestamp) -> Result<PendingSignature, ReplayError> {
+    fn act(&mut self, action: &SignedAction, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
         let document = Document::parse(&action.document.0)?;
         if document.organization != self.state.organization {
             return Err(ReplayError::DocumentOrganization(document.organization));
@@ -348,8 +343,47 @@ impl Begun {
         rules::check(&document.change, &facts)?;
         let bits = document::created_id(&challenge);
         self.check_created(action.created.as_deref(), &document.change, bits)?;
+        let mut signatures = vec![signature];
+        if let Change::OwnAccount(change) = &document.change {
+            signatures.extend(self.take_in(change, actor, &document.origin, CredentialId::from_bytes(bits))?);
+        }
         self.state.apply(&mut self.index, document.change, bits);
-        Ok(signature)
+        Ok(signatures)
+    }
+
+    /// The credential that a change brings, if it brings one; the signature that proves it.
+    fn take_in(
+        &mut self,
+        change: &AccountChange,
+        owner: UserId,
+        origin: &str,
+        id: CredentialId,
+    ) -> Result<Option<PendingSignature>, ReplayError> {
+        match change {
+            AccountChange::AddPasskey { passkey, .. } => self.take_in_passkey(passkey, owner, origin, id).map(|()| None),
+            AccountChange::ReplaceRecoveryKey { challenge, recovery_key } => {
+                self.take_in_recovery_key(recovery_key, challenge, owner, id).map(Some)
+            }
+            AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } => Ok(None),
+        }
+    }
+
+    fn take_in_passkey(&mut self, new: &NewPasskey, owner: UserId, origin: &str, id: CredentialId) -> Result<(), ReplayError> {
+        let key = new.check(origin, self.rp_id_hash)?.into();
+        let passkey = Passkey { owner, key, chosen: new.credential_id.0.clone() };
+        self.state.add_passkey(&mut self.index, id, passkey).map_err(ReplayError::IdTaken)
+    }
+
+    fn take_in_recovery_key(
+        &mut self,
+        new: &NewRecoveryKey,
+        challenge: &Bytes,
+        owner: UserId,
+        id: CredentialId,
+    ) -> Result<PendingSignature, ReplayError> {
+        let (key, message) = new.proof(challenge).ok_or(ReplayError::RecoveryKey)?;
+        self.state.set_recovery_key(&mut self.index, id, owner).map_err(ReplayError::IdTaken)?;
+        Ok(PendingSignature { key, message, signature: new.signature.0.clone() })
     }
 
     fn check_signature(
@@ -359,19 +393,19 @@ impl Begun {
         challenge: [u8; 32],
     ) -> Result<PendingSignature, ReplayError> {
         let hashes = Hashes { rp_id: self.rp_id_hash, challenge, client_data: sha256(&action.client_data.0) };
-        let (_, key) = self
+        let passkey = self
             .index
-            .keys
+            .passkeys
             .get_mut(&action.credential)
-            .filter(|(owner, _)| *owner == document.actor.id)
+            .filter(|passkey| passkey.owner == document.actor.id)
             .ok_or(ReplayError::Credential(action.credential))?;
-        let checked = action.check(document, &hashes, key)?;
+        let checked = action.check(document, &hashes, &passkey.key)?;
         let pending = PendingSignature {
             key: checked.public_key().clone(),
             message: checked.message().to_vec(),
             signature: checked.signature().to_vec(),
         };
-        *key = SigningKey { sign_count: checked.signature_was_valid()?.sign_count, ..key.clone() };
+        passkey.key.sign_count = checked.signature_was_valid()?.sign_count;
         Ok(pending)
     }
 

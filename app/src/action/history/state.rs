@@ -4,8 +4,10 @@
 use super::entry::SigningKey;
 use crate::{
     action::{
+        account_change::AccountChange,
+        bytes::Bytes,
         change::Change,
-        rules::{Facts, PermissionFacts, UserFacts},
+        rules::{Facts, PasskeyFacts, PermissionFacts, UserFacts},
     },
     domain::{
         id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
@@ -14,7 +16,7 @@ use crate::{
         user::{UserKind, UserStatus},
     },
 };
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// An organization.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,9 +73,27 @@ pub(super) struct Index {
     emails: HashMap<String, UserId>,
     full_admins: BTreeSet<UserId>,
     holders: HashMap<PermissionId, u64>,
-    pub(super) keys: HashMap<CredentialId, (UserId, SigningKey)>,
+    /// What each user signs with.
+    owned: HashMap<UserId, Owned>,
+    pub(super) passkeys: HashMap<CredentialId, Passkey>,
     /// The ids that authenticators chose for these.
-    pub(super) passkeys: HashMap<Vec<u8>, UserId>,
+    chosen: HashSet<Vec<u8>>,
+}
+
+/// What a user signs with.
+#[derive(Debug, Clone, Default)]
+struct Owned {
+    passkeys: BTreeSet<CredentialId>,
+    recovery_key: Option<CredentialId>,
+}
+
+/// A passkey that can sign.
+#[derive(Debug, Clone)]
+pub(super) struct Passkey {
+    pub(super) owner: UserId,
+    pub(super) key: SigningKey,
+    /// The id that its authenticator chose.
+    pub(super) chosen: Vec<u8>,
 }
 
 impl State {
@@ -131,7 +151,43 @@ impl State {
                 .full_admins
                 .iter()
                 .any(|id| Some(*id) != user_id && self.users.get(id).is_some_and(|user| user.status == UserStatus::Active)),
+            passkey: match change {
+                Change::OwnAccount(AccountChange::RenamePasskey { id, .. } | AccountChange::RemovePasskey { id, .. }) => {
+                    index.owned.get(&actor).filter(|owned| owned.passkeys.contains(id)).map(|_| PasskeyFacts { name: None })
+                }
+                _ => None,
+            },
+            passkeys: index.owned.get(&actor).map_or(0, |owned| owned.passkeys.len()),
         }
+    }
+
+    /// Takes a new passkey in.
+    ///
+    /// # Errors
+    /// The id that is in use already: ours, or the one that the authenticator chose.
+    pub(super) fn add_passkey(&mut self, index: &mut Index, id: CredentialId, passkey: Passkey) -> Result<(), String> {
+        if !index.chosen.insert(passkey.chosen.clone()) {
+            return Err(Bytes(passkey.chosen).to_string());
+        }
+        self.add_credential(id, passkey.owner)?;
+        index.owned.entry(passkey.owner).or_default().passkeys.insert(id);
+        index.passkeys.insert(id, passkey);
+        Ok(())
+    }
+
+    /// Takes a user's new recovery key in; the one before goes.
+    ///
+    /// # Errors
+    /// The id that is in use already.
+    pub(super) fn set_recovery_key(&mut self, index: &mut Index, id: CredentialId, owner: UserId) -> Result<(), String> {
+        if let Some(old) = index.owned.entry(owner).or_default().recovery_key.replace(id) {
+            self.credentials.remove(&old);
+        }
+        self.add_credential(id, owner)
+    }
+
+    fn add_credential(&mut self, id: CredentialId, owner: UserId) -> Result<(), String> {
+        if self.credentials.insert(id, owner).is_some() { Err(id.to_string()) } else { Ok(()) }
     }
 
     pub(super) fn add_user(&mut self, index: &mut Index, id: UserId, user: User) {
@@ -149,7 +205,8 @@ impl State {
         }
     }
 
-    /// Makes the change, which was found to be allowed. `created` are the bits of the id of whatever it creates.
+    /// Makes the change, which was found to be allowed. `created` are the bits of the id of whatever it creates. Credentials
+    /// that it brings are taken in beside this, with what their registration shows.
     pub(super) fn apply(&mut self, index: &mut Index, change: Change, created: [u8; 16]) {
         match change {
             Change::CreateUser { email, kind, external_id } => {
@@ -207,6 +264,10 @@ impl State {
                 });
                 self.let_go(index, permission.id, user.id);
             }
+            Change::OwnAccount(AccountChange::RemovePasskey { id, .. }) => self.drop_passkey(index, id),
+            Change::OwnAccount(
+                AccountChange::AddPasskey { .. } | AccountChange::RenamePasskey { .. } | AccountChange::ReplaceRecoveryKey { .. },
+            ) => {}
         }
     }
 
@@ -226,9 +287,22 @@ impl State {
     }
 
     fn drop_credentials(&mut self, index: &mut Index, id: UserId) {
-        self.credentials.retain(|_, owner| *owner != id);
-        index.keys.retain(|_, (owner, _)| *owner != id);
-        index.passkeys.retain(|_, owner| *owner != id);
+        let Owned { passkeys, recovery_key } = index.owned.remove(&id).unwrap_or_default();
+        for passkey in passkeys {
+            self.drop_passkey(index, passkey);
+        }
+        if let Some(recovery_key) = recovery_key {
+            self.credentials.remove(&recovery_key);
+        }
+    }
+
+    fn drop_passkey(&mut self, index: &mut Index, id: CredentialId) {
+        self.credentials.remove(&id);
+        let Some(passkey) = index.passkeys.remove(&id) else { return };
+        index.chosen.remove(&passkey.chosen);
+        if let Some(owned) = index.owned.get_mut(&passkey.owner) {
+            owned.passkeys.remove(&id);
+        }
     }
 
     fn let_go(&self, index: &mut Index, permission: PermissionId, user: UserId) {

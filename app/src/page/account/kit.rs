@@ -40,7 +40,7 @@ pub(super) fn Kit(
         return view! {
             <section id="recovery-kit">
                 <h2>"Recovery kit"</h2>
-                <p class="aside">"This account has none."</p>
+                <p class="aside">"This account has none. " <a href="/account/recovery-kit">"Make one"</a></p>
             </section>
         }
         .into_any();
@@ -69,6 +69,9 @@ pub(super) fn Kit(
                     <p class="fine">"Testing the kit needs JavaScript. Switch it on for this page, then reload."</p>
                 </noscript>
                 <TestKit />
+                <p class="fine">
+                    "Lost it, or somebody may have seen it? " <a href="/account/recovery-kit">"Replace the kit"</a>
+                </p>
             </div>
         </section>
     }

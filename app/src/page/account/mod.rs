@@ -1,6 +1,8 @@
 //! `/account`: one's own passkeys, recovery kit and sessions, and what happened around the account.
 
 mod kit;
+mod new_kit;
+mod passkeys;
 mod sessions;
 
 use super::org::door::signed_in;
@@ -8,7 +10,6 @@ use crate::{
     component::{
         activity_list::ActivityList,
         frame::{Frame, Place},
-        passkey_cards::PasskeyCards,
     },
     rpc::{
         account::{self, account},
@@ -18,6 +19,8 @@ use crate::{
 };
 use kit::Kit;
 use leptos::prelude::*;
+pub use new_kit::ReplaceKit;
+use passkeys::Passkeys;
 use sessions::Sessions;
 
 /// The account of whoever is signed in.
@@ -33,11 +36,8 @@ pub fn Account() -> impl IntoView {
 fn AccountPage(viewer: Viewer, account: account::Account, sessions: SessionList) -> impl IntoView {
     let account::Account { passkeys, kit, activity, now } = account;
     view! {
-        <Frame viewer title="Account" current=Place::Account>
-            <section id="passkeys">
-                <h2>"Passkeys"</h2>
-                <PasskeyCards passkeys now />
-            </section>
+        <Frame viewer=viewer.clone() title="Account" current=Place::Account>
+            <Passkeys viewer=viewer.clone() passkeys now />
             <Kit kit now />
             <Sessions list=sessions />
             <section id="activity">

@@ -163,7 +163,10 @@ fn action_proof(action: &SignedAction, challenge: Option<[u8; 32]>) -> AnyView {
                 {moment("Document written", document.issued_at)}
                 {moment("Could be executed until", document.expires_at)}
                 {coded("Action", document.id.to_string())}
-                {coded("Needed operation", document.operation.to_string())}
+                {match document.operation {
+                    Some(operation) => coded("Needed operation", operation.to_string()),
+                    None => fact("Needed operation", "None: it concerns nobody but whoever signed".to_owned()),
+                }}
                 {coded("Passkey id", action.credential.to_string())}
                 {challenge.map(|challenge| coded("Challenge", Bytes(challenge.to_vec()).to_string()))}
                 {AuthenticatorData::parse(&action.authenticator_data.0).ok().map(|data| said(&data))}

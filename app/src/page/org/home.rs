@@ -88,7 +88,7 @@ fn HomePage(viewer: Viewer, kit: Option<Kit>) -> impl IntoView {
                     {has_one_passkey
                         .then(|| {
                             view! {
-                                <Task glyph=Glyph::SecurityKey title="Add a second passkey" later=true>
+                                <Task glyph=Glyph::SecurityKey title="Add a second passkey" path="/account#passkeys">
                                     "On another device, so that losing one is no drama."
                                 </Task>
                             }
@@ -115,9 +115,6 @@ fn Task(
     /// Where it is done, if it has a page.
     #[prop(optional)]
     path: Option<&'static str>,
-    /// Whether it can't be done yet.
-    #[prop(optional)]
-    later: bool,
     children: Children,
 ) -> impl IntoView {
     let title = match path {
@@ -125,10 +122,10 @@ fn Task(
         None => title.into_any(),
     };
     view! {
-        <li class=if later { "task later" } else { "task" }>
+        <li class="task">
             <Icon glyph />
             <div>
-                <h3>{title} {later.then(|| view! { <span class="tag">"With the next version"</span> })}</h3>
+                <h3>{title}</h3>
                 <p>{children()}</p>
             </div>
         </li>

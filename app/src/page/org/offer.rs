@@ -20,5 +20,6 @@ pub fn offer_danger(viewer: &Viewer, label: &str, change: Change, after: After) 
 fn button(viewer: &Viewer, label: &str, change: Change, after: After, danger: bool) -> Option<AnyView> {
     let label = label.to_owned();
     let signer = viewer.signer();
-    viewer.operations.allows(change.operation()).then(|| view! { <SignButton label change signer after danger /> }.into_any())
+    let may = change.operation().is_none_or(|operation| viewer.operations.allows(operation));
+    may.then(|| view! { <SignButton label change signer after danger /> }.into_any())
 }

@@ -149,7 +149,7 @@ fn Holders(list: Vec<Holder>, is_first_page: bool, links_users: bool) -> impl In
 #[component]
 fn Archive(viewer: Viewer, permission: PermissionRef, holders: Option<u64>) -> impl IntoView {
     let change = Change::ArchivePermission { permission };
-    if !viewer.operations.allows(change.operation()) {
+    if change.operation().is_some_and(|operation| !viewer.operations.allows(operation)) {
         return ().into_any();
     }
     let words = match holders {

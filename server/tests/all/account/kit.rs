@@ -10,7 +10,7 @@ use crate::support::{
 use app::{
     action::recovery_key::{recovery_key_message, recovery_test_message},
     refusal::Code,
-    rpc::account::{Account, KitTest},
+    rpc::account::KitTest,
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde_json::json;
@@ -26,10 +26,6 @@ on_both_databases!(
 );
 
 impl Person {
-    async fn account(&self) -> Account {
-        self.browser.call("account", &[]).await.done()
-    }
-
     async fn kit_test(&self) -> KitTest {
         self.browser.call_json("start_kit_test", &json!({})).await.done()
     }
@@ -121,7 +117,7 @@ async fn the_account_is_shown_to_its_owner_only(database: &TestDatabase) {
     let person = app.admin("ada@example.org").await;
     let account = person.account().await;
     assert_eq!(account.passkeys.len(), 1);
-    assert_eq!(account.passkeys[0].name, "Passkey 1");
+    assert_eq!(account.passkeys[0].name, "Passkey");
     assert_eq!(account.passkeys[0].transports, ["usb", "nfc"]);
     let stranger = app.browser();
     assert_eq!(stranger.call("account", &[]).await.verdict(), refused(Code::SignedOut));

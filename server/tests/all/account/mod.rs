@@ -1,5 +1,7 @@
-//! `/account`: kit, sessions, activity.
+//! `/account`: passkeys, kit, sessions, activity.
 
 mod activity;
 mod kit;
+mod passkeys;
+mod replacing_kit;
 mod sessions;

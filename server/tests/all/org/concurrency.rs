@@ -4,9 +4,8 @@
 use crate::support::{
     answer::{Answer, DONE, refused},
     app::TestApp,
-    browser::Browser,
+    at_once::{Ready, at_once},
     database::TestDatabase,
-    person::Person,
     signing::{assign, create_permission, create_user, terms, update},
 };
 use app::{
@@ -16,15 +15,10 @@ use app::{
     },
     domain::operation::Operation,
     refusal::Code,
-    rpc::{
-        change::{Prepared, Receipt},
-        get_started::Registration,
-    },
+    rpc::{change::Receipt, get_started::Registration},
 };
-use serde_json::{Value, json};
 use server::storage::history;
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::Barrier, task::JoinSet};
+use std::time::Duration;
 
 on_both_databases!(
     thirty_two_admins_sign_at_once,
@@ -33,40 +27,6 @@ on_both_databases!(
     nobody_waits_for_another_organization,
     whoever_waits_too_long_for_their_turn_can_try_again,
 );
-
-/// A signature that is ready to be handed in, and the browser that does it.
-struct Ready {
-    browser: Browser,
-    prepared: Prepared,
-    response: Value,
-}
-
-impl Ready {
-    async fn of(person: &mut Person, change: &Change) -> Self {
-        let prepared = person.prepared(change).await;
-        let response = person.signature(&prepared);
-        Self { browser: person.browser.clone(), prepared, response }
-    }
-
-    async fn hand_in(&self) -> Answer {
-        self.browser.call_json("commit_change", &json!({ "action": self.prepared.action, "response": self.response })).await
-    }
-}
-
-/// Hands all of them in at the same moment; the answers in the order in which they came.
-async fn at_once(all: impl IntoIterator<Item = Ready>) -> Vec<Answer> {
-    let all: Vec<Ready> = all.into_iter().collect();
-    let start = Arc::new(Barrier::new(all.len()));
-    let mut signing = JoinSet::new();
-    for ready in all {
-        let start = Arc::clone(&start);
-        signing.spawn(async move {
-            start.wait().await;
-            ready.hand_in().await
-        });
-    }
-    signing.join_all().await
-}
 
 async fn thirty_two_admins_sign_at_once(database: &TestDatabase) {
     let app = TestApp::init(database).await;

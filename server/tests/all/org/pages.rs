@@ -552,7 +552,7 @@ async fn history_can_be_paged_from_the_newest_to_the_first(database: &TestDataba
     for words in [
         "Create user user53@example.org as Employee",
         "mia@example.org",
-        "Passkey 1",
+        "Passkey",
         "Auth:Users:Create",
         "webauthn.get",
         "href=\"/org/history/53\"",

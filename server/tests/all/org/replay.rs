@@ -5,6 +5,8 @@ use crate::support::{
     answer::{DONE, Verdict},
     app::TestApp,
     database::TestDatabase,
+    device::Device,
+    own_account::{removing, renaming},
     person::Person,
     signing::{assign, create_user, terms, update},
 };
@@ -44,7 +46,8 @@ async fn random_changes_leave_a_history_that_replays_to_the_database(database: &
     // Sequences in which something never happens don't show enough.
     for kind in Kind::ALL.into_iter().filter(|_| chosen.is_none()) {
         let (done, refused) = outcomes.0.get(&kind).copied().unwrap_or_default();
-        assert!(done > 0 && (refused > 0 || kind == Kind::Accept), "{kind:?}: {outcomes:?}");
+        let is_never_refused = matches!(kind, Kind::Accept | Kind::ReplaceRecoveryKey);
+        assert!(done > 0 && (refused > 0 || is_never_refused), "{kind:?}: {outcomes:?}");
     }
 }
 
@@ -73,12 +76,16 @@ enum Kind {
     ArchivePermission,
     AssignPermission,
     RevokeAssignment,
+    AddPasskey,
+    RenamePasskey,
+    RemovePasskey,
+    ReplaceRecoveryKey,
     /// Someone signs up by their invitation.
     Accept,
 }
 
 impl Kind {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 18] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -92,6 +99,10 @@ impl Kind {
         Self::ArchivePermission,
         Self::AssignPermission,
         Self::RevokeAssignment,
+        Self::AddPasskey,
+        Self::RenamePasskey,
+        Self::RemovePasskey,
+        Self::ReplaceRecoveryKey,
         Self::Accept,
     ];
 }
@@ -271,7 +282,7 @@ impl Town {
                 let name = now.map_or(permission.name, |now| now.name.clone());
                 Change::RevokeAssignment { id, permission: PermissionRef { name, ..permission }, user }
             }
-            Kind::Accept => return None,
+            Kind::AddPasskey | Kind::RenamePasskey | Kind::RemovePasskey | Kind::ReplaceRecoveryKey | Kind::Accept => return None,
         })
     }
 
@@ -282,6 +293,10 @@ impl Town {
             let user = self.user(&state, UserStatus::Invited);
             let is_in = self.accept(&user).await;
             outcomes.count(kind, is_in);
+        } else if let Some((who, change)) = self.own_change(kind).await {
+            let verdict = self.sign(who, &change).await;
+            assert!(verdict == DONE || (400..500).contains(&verdict.0), "{change:?}: {verdict:?}");
+            outcomes.count(kind, verdict == DONE);
         } else if let Some(change) = self.change(kind, &state) {
             let who = self.who(&state, &change);
             let verdict = self.sign(who, &change).await;
@@ -291,10 +306,40 @@ impl Town {
         self.look_around().await;
     }
 
+    /// A change of the own account of someone who is in.
+    async fn own_change(&mut self, kind: Kind) -> Option<(usize, Change)> {
+        let who = self.dice.roll(self.people.len());
+        let name = format!("Passkey {}", self.dice.roll(2));
+        let (which, whose) = (self.dice.roll(8), self.dice.roll(4));
+        let person = &mut self.people[who].0;
+        if person.browser.viewer().await.verdict() != DONE && person.sign_in().await.verdict() != DONE {
+            return None;
+        }
+        let change = match kind {
+            Kind::AddPasskey => {
+                let mut device = Device::password_manager(&person.device.origin);
+                person.adding(&name, &mut device).await
+            }
+            Kind::RenamePasskey | Kind::RemovePasskey => {
+                // At times somebody else's, if they are in.
+                let other = &self.people[0].0;
+                let is_others = whose == 0 && other.browser.viewer().await.verdict() == DONE;
+                let owner = if is_others { other } else { &self.people[who].0 };
+                let passkeys = owner.account().await.passkeys;
+                // Never the one of the device that they sign with: that it can be done is told elsewhere.
+                let passkey = passkeys.get(1 + which % passkeys.len().max(2).saturating_sub(1)).unwrap_or(&passkeys[0]).clone();
+                if kind == Kind::RemovePasskey { removing(passkey.id, &passkey.name) } else { renaming(passkey.id, &passkey.name, &name) }
+            }
+            Kind::ReplaceRecoveryKey => person.replacing_kit().await.0,
+            _ => return None,
+        };
+        Some((who, change))
+    }
+
     /// Anyone; more often someone who may.
     fn who(&mut self, state: &State, change: &Change) -> usize {
         let all: Vec<usize> = (0..self.people.len()).collect();
-        let may = |person: &usize| state.held_by(self.people[*person].1).allows(change.operation());
+        let may = |person: &usize| change.operation().is_none_or(|operation| state.held_by(self.people[*person].1).allows(operation));
         let those: Vec<usize> = all.iter().copied().filter(may).collect();
         let from = if those.is_empty() || self.dice.roll(4) == 0 { &all } else { &those };
         *self.dice.pick(from).expect("there is always someone")

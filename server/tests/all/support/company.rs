@@ -2,13 +2,18 @@
 
 use super::{
     app::TestApp,
+    device::Device,
+    own_account::{removing, renaming},
     person::Person,
     signing::{assign, create_permission, terms, update},
 };
 use app::{
-    action::change::{Change, UserRef},
+    action::{
+        account_change::AccountChange,
+        change::{Change, UserRef},
+    },
     domain::{
-        id::{ActionId, AssignmentId},
+        id::{ActionId, AssignmentId, CredentialId},
         operation::Operation,
         text::{EmailAddress, ExternalId},
         user::UserKind,
@@ -31,6 +36,10 @@ pub struct Company {
     pub assignment: AssignmentId,
     /// An action that the admin prepared and didn't sign.
     pub action: ActionId,
+    /// A second passkey of the admin.
+    pub passkey: CredentialId,
+    /// One change of each kind that the admin can make of their own account.
+    own: Vec<Change>,
     /// What its mail addresses end with.
     domain: String,
 }
@@ -47,13 +56,20 @@ impl Company {
         admin.sign(&Change::DeactivateUser { user: deactivated.clone() }).await;
         let assignment = admin.user_details(&active).await.permissions.expect("the admin may see them")[0].assignment;
         let action = admin.prepared(&create_permission("Prepared only", &[Operation::UsersRead])).await.action;
-        Self { admin, active, invited, deactivated, free, held, assignment, action, domain: domain.to_owned() }
+        let passkey = admin.add_passkey("Spare", &mut Device::password_manager(&app.origin())).await;
+        let own = vec![
+            admin.adding("Third", &mut Device::security_key(&app.origin())).await,
+            renaming(admin.passkeys().await[0], "Passkey", "First"),
+            removing(passkey, "Spare"),
+            admin.replacing_kit().await.0,
+        ];
+        Self { admin, active, invited, deactivated, free, held, assignment, action, passkey, own, domain: domain.to_owned() }
     }
 
     /// One change of each kind. The admin may make each of them now.
     pub fn every_change(&self) -> Vec<Change> {
         let (active, invited, deactivated) = (self.active.clone(), self.invited.clone(), self.deactivated.clone());
-        let changes = vec![
+        let mut changes = vec![
             Change::CreateUser {
                 email: EmailAddress::parse(&format!("new@{}", self.domain)).unwrap(),
                 kind: UserKind::Employee,
@@ -72,6 +88,7 @@ impl Company {
             assign(&self.free, &active),
             Change::RevokeAssignment { id: self.assignment, permission: self.held.permission.clone(), user: active },
         ];
+        changes.extend(self.own.iter().cloned());
         let mut kinds: Vec<usize> = changes.iter().map(place).collect();
         kinds.dedup();
         assert_eq!(kinds, (0..KINDS).collect::<Vec<_>>(), "one of each kind, in order");
@@ -79,7 +96,7 @@ impl Company {
     }
 }
 
-const KINDS: usize = 13;
+const KINDS: usize = 17;
 
 /// A new kind of change has to be named here, and then one of it above.
 const fn place(change: &Change) -> usize {
@@ -97,5 +114,9 @@ const fn place(change: &Change) -> usize {
         Change::ArchivePermission { .. } => 10,
         Change::AssignPermission { .. } => 11,
         Change::RevokeAssignment { .. } => 12,
+        Change::OwnAccount(AccountChange::AddPasskey { .. }) => 13,
+        Change::OwnAccount(AccountChange::RenamePasskey { .. }) => 14,
+        Change::OwnAccount(AccountChange::RemovePasskey { .. }) => 15,
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => 16,
     }
 }

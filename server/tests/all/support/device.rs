@@ -254,7 +254,7 @@ impl RecoveryKit {
         base64url(self.pair.public_key().as_ref())
     }
 
-    /// `RecoveryKeyProof` over a registration's challenge.
+    /// `NewRecoveryKey` over a registration's challenge.
     pub fn proof(&self, challenge: &str) -> Value {
         let challenge = BASE64URL_NOPAD.decode(challenge.as_bytes()).unwrap();
         json!({

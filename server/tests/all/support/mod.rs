@@ -4,6 +4,7 @@
 pub mod database;
 pub mod answer;
 pub mod app;
+pub mod at_once;
 pub mod authenticator;
 pub mod browser;
 pub mod clock;
@@ -11,6 +12,7 @@ pub mod company;
 pub mod device;
 pub mod html;
 pub mod logs;
+pub mod own_account;
 pub mod person;
 pub mod postgres;
 pub mod signing;

@@ -107,7 +107,7 @@ fn written() -> Document {
         origin: ORIGIN.to_owned(),
         rp_id: RP_ID.to_owned(),
         actor: ada(),
-        operation: Operation::UsersCreate,
+        operation: Some(Operation::UsersCreate),
         change: Change::CreateUser {
             email: EmailAddress::parse("grace@example.org").unwrap(),
             kind: UserKind::Employee,
@@ -140,10 +140,13 @@ fn read(line: &str, registrations: &[Entry]) -> Result<(), Problem> {
     let entry = entry(line, ORGANIZATION, 2)?;
     let What::Action(action) = &entry.what else { panic!("no action") };
     let document = document(&entry, action)?;
-    let credentials = registration(registrations, &entry, action, &document)?;
-    let key = credentials.check_passkey(sha256(credentials.rp_id.as_bytes()))?;
+    let rp_id = sha256(document.rp_id.as_bytes());
+    let key = match registration(registrations, &entry, action, &document)? {
+        Source::SignUp(credentials) => credentials.check_passkey(rp_id)?,
+        Source::Change(added) => added.passkey.check(&added.document.origin, rp_id)?.into(),
+    };
     let challenge = challenge(&action.document.0);
-    let hashes = Hashes { rp_id: sha256(document.rp_id.as_bytes()), challenge, client_data: sha256(&action.client_data.0) };
+    let hashes = Hashes { rp_id, challenge, client_data: sha256(&action.client_data.0) };
     let checked = action.check(&document, &hashes, &key)?;
     checked.public_key().verify(checked.message(), checked.signature()).map_err(|_| Problem::Signature)?;
     check_created(action, &document.change, created_id(&challenge))

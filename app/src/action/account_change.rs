@@ -1,0 +1,101 @@
+//! Changes that concern nobody but whoever makes them: the passkeys and the recovery kit of their own account. They need no
+//! permission, and are about the document's actor and nobody else.
+//!
+//! A new credential is in the change with everything that its registration gave, so that what is signed is exactly this key
+//! and no other, and whoever reads history needs nothing else to check what it signs later.
+
+use super::{
+    bytes::Bytes,
+    cose::PublicKey,
+    recovery_key::recovery_key_message,
+    verify::{NewCredential, Registration, RegistrationError, check_passkey_registration},
+};
+use crate::domain::{id::CredentialId, text::PasskeyName};
+use serde::{Deserialize, Serialize};
+
+/// One alteration of the actor's own account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum AccountChange {
+    /// One more passkey.
+    AddPasskey {
+        /// How its owner calls it.
+        name: PasskeyName,
+        /// What its authenticator said.
+        passkey: NewPasskey,
+    },
+    /// Another name for a passkey.
+    RenamePasskey {
+        /// Which.
+        id: CredentialId,
+        /// What it is called.
+        before: PasskeyName,
+        /// What it will be called.
+        after: PasskeyName,
+    },
+    /// Ends a passkey. Never the last one.
+    RemovePasskey {
+        /// Which.
+        id: CredentialId,
+        /// The name that whoever signs knows it by.
+        name: PasskeyName,
+    },
+    /// A new recovery kit; the one before stops working.
+    ReplaceRecoveryKey {
+        /// What the server asked the new key to sign, random.
+        challenge: Bytes,
+        /// The new key.
+        recovery_key: NewRecoveryKey,
+    },
+}
+
+/// A passkey as its browser presented it, over a challenge of the server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewPasskey {
+    /// What the server asked for, random.
+    pub challenge: Bytes,
+    /// The id that the authenticator chose.
+    pub credential_id: Bytes,
+    /// `clientDataJSON`.
+    pub client_data: Bytes,
+    /// The attestation object, whole: the public key is in it.
+    pub attestation_object: Bytes,
+    /// How the browser says that it can be reached; nothing depends on it.
+    pub transports: Vec<String>,
+}
+
+impl NewPasskey {
+    /// Checks the registration, made at `origin` for the relying party whose id hashes to `rp_id_hash`.
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check(&self, origin: &str, rp_id_hash: [u8; 32]) -> Result<NewCredential, RegistrationError> {
+        let registration = Registration {
+            credential_id: &self.credential_id.0,
+            client_data_json: &self.client_data.0,
+            attestation_object: &self.attestation_object.0,
+        };
+        check_passkey_registration(origin, rp_id_hash, &self.challenge.0, &registration)
+    }
+}
+
+/// A recovery key with the proof that its owner has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewRecoveryKey {
+    /// Ed25519, 32 bytes.
+    pub public_key: Bytes,
+    /// The salt of its derivation.
+    pub salt: Bytes,
+    /// Over the challenge, framed.
+    pub signature: Bytes,
+}
+
+impl NewRecoveryKey {
+    /// The key and what it must have signed over this challenge; nothing, when it isn't 32 bytes.
+    pub fn proof(&self, challenge: &Bytes) -> Option<(PublicKey, Vec<u8>)> {
+        let key = <[u8; 32]>::try_from(self.public_key.as_ref()).ok()?;
+        Some((PublicKey::Ed25519(key), recovery_key_message(&challenge.0)))
+    }
+}

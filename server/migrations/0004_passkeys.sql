@@ -1,0 +1,11 @@
+-- Which entry of history registered which credential: a passkey or recovery key may come from signing up, or from a change.
+CREATE TABLE registered_credentials (
+    credential_id   TEXT PRIMARY KEY,
+    organization_id TEXT NOT NULL REFERENCES organizations (id) ON DELETE CASCADE,
+    entry_index     BIGINT NOT NULL
+);
+CREATE INDEX registered_credentials_by_organization ON registered_credentials (organization_id);
+
+INSERT INTO registered_credentials (credential_id, organization_id, entry_index)
+    SELECT credential_id, organization_id, entry_index FROM history WHERE action_id IS NULL;
+DROP INDEX history_registrations;
