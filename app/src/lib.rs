@@ -31,6 +31,7 @@ use page::{
     login::Login,
     not_found::NotFound,
     org::{EditPermission, History, HistoryEntry, Home, NewPermission, NewUser, Permission, Permissions, User, Users},
+    recover::{Recover, RecoverNewKit, RecoverWithKit, RecoveryCodePage},
     welcome::Welcome,
 };
 
@@ -91,6 +92,10 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/org/history/:index") view=HistoryEntry ssr=SsrMode::Async />
                 <Route path=path!("/account") view=OwnAccount ssr=SsrMode::Async />
                 <Route path=path!("/account/recovery-kit") view=ReplaceKit ssr=SsrMode::Async />
+                <Route path=path!("/recover") view=Recover ssr=SsrMode::Async />
+                <Route path=path!("/recover/code") view=RecoveryCodePage ssr=SsrMode::Async />
+                <Route path=path!("/recover/kit") view=RecoverWithKit ssr=SsrMode::Async />
+                <Route path=path!("/recover/new-kit") view=RecoverNewKit ssr=SsrMode::Async />
                 <Route path=path!("/dev/mail") view=DevMail ssr=SsrMode::Async />
             </FlatRoutes>
         </Router>

@@ -2,7 +2,11 @@
 //! context of their request. So neither storage, nor passkey ceremonies, nor mail are named in this crate.
 
 use crate::{
-    action::{account_change::NewRecoveryKey, bytes::Bytes, change::Change},
+    action::{
+        account_change::{AccountChange, NewRecoveryKey},
+        bytes::Bytes,
+        change::Change,
+    },
     domain::{
         id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
         user::UserStatus,
@@ -15,6 +19,7 @@ use crate::{
         get_started::{CodeState, NewOrganization, Registration, Started},
         history::HistoryPage,
         permissions::{PermissionDetails, PermissionList},
+        recovery::{PreparedRecovery, Recovery},
         sessions::SessionList,
         sign_in::{SignInChallenge, Viewer},
         users::{UserDetails, UserList},
@@ -53,6 +58,22 @@ pub trait Backend: Send + Sync {
     async fn keep_passkey(&self, response: Value) -> Result<(), Refusal>;
     /// Registers passkey and recovery key, activates, and signs this browser in: all of it or nothing.
     async fn finish_registration(&self, recovery_key: NewRecoveryKey) -> Result<(), Refusal>;
+
+    /// Sends a code to every account of this address that can be recovered, behind the answer; the address as it was
+    /// understood. Answers the same whether or not there is one.
+    async fn start_recovery(&self, email: String) -> Result<String, Refusal>;
+    /// Checks a typed code and binds the recovery that follows to this browser.
+    async fn type_recovery_code(&self, email: String, code: String) -> Result<(), Refusal>;
+    /// The recovery that this browser is in.
+    async fn recovery(&self) -> Result<Recovery, Refusal>;
+    /// Whether this signature is by the account's kit. Nothing is changed.
+    async fn prove_recovery_kit(&self, signature: Bytes) -> Result<(), Refusal>;
+    /// The options for `navigator.credentials.create()`, for the passkey in place of all that were lost.
+    async fn start_recovery_passkey(&self) -> Result<Value, Refusal>;
+    /// Writes the document of a recovery and keeps it for five minutes. Nothing is changed yet.
+    async fn prepare_recovery(&self, change: AccountChange) -> Result<PreparedRecovery, Refusal>;
+    /// Verifies the kit's signature over the document and executes it, once, and signs this browser in.
+    async fn commit_recovery(&self, action: ActionId, signature: Bytes) -> Result<Receipt, Refusal>;
 
     /// A challenge for signing in with a passkey that the browser finds by itself.
     async fn start_sign_in(&self) -> Result<SignInChallenge, Refusal>;

@@ -24,6 +24,8 @@ pub enum Code {
     EndedCode,
     /// No registration is under way in this browser, or it took too long.
     NoRegistration,
+    /// No recovery is under way in this browser, or it took too long.
+    NoRecovery,
     /// The passkey's answer didn't hold.
     PasskeyRefused,
     /// Nobody here has this passkey.
@@ -58,7 +60,7 @@ impl Code {
         match self {
             Self::InvalidInput | Self::PasskeyRefused | Self::WrongKit => 422,
             Self::BadRequest | Self::WrongCode | Self::ExpiredCode | Self::EndedCode => 400,
-            Self::NoRegistration | Self::SignedOut | Self::UnknownPasskey => 401,
+            Self::NoRegistration | Self::NoRecovery | Self::SignedOut | Self::UnknownPasskey => 401,
             Self::Closed | Self::NotPermitted => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,

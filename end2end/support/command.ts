@@ -8,14 +8,16 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs `countersign`, as somebody with nothing but a terminal would: no settings, no server. */
-export function run(...parameters: readonly string[]): Promise<Outcome> {
+/** Runs `countersign`, as somebody with nothing but a terminal would: no settings, no server, unless they are given. */
+export function run(parameters: readonly string[], settings: NodeJS.ProcessEnv = { PATH: process.env["PATH"] ?? "" }, typed = ""): Promise<Outcome> {
   return new Promise((done, failed) => {
-    const child = spawn(countersign, parameters, { stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] ?? "" } });
+    const child = spawn(countersign, parameters, { stdio: ["pipe", "pipe", "pipe"], env: settings });
     const written = { stdout: "", stderr: "" };
     child.stdout.on("data", (chunk: Buffer) => (written.stdout += chunk.toString("utf8")));
     child.stderr.on("data", (chunk: Buffer) => (written.stderr += chunk.toString("utf8")));
     child.on("error", failed);
     child.on("close", (code) => done({ code, ...written }));
+    child.stdin.on("error", () => undefined);
+    child.stdin.end(typed);
   });
 }

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { run, type Outcome } from "./command.ts";
 
 const end2end = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const repository = resolve(end2end, "..");
@@ -27,11 +28,13 @@ export class Server {
   readonly origin: string;
   readonly #process: ChildProcess;
   readonly #dataDir: string;
+  readonly #environment: NodeJS.ProcessEnv;
   #output = "";
   #ended = false;
 
-  private constructor(origin: string, process: ChildProcess, dataDir: string) {
+  private constructor(origin: string, process: ChildProcess, dataDir: string, environment: NodeJS.ProcessEnv) {
     this.origin = origin;
+    this.#environment = environment;
     this.#process = process;
     this.#dataDir = dataDir;
     const keep = (chunk: Buffer): void => {
@@ -53,25 +56,21 @@ export class Server {
     const port = await freePort();
     const origin = `http://localhost:${port}`;
     const dataDir = await mkdtemp(join(tmpdir(), "countersign-end2end-"));
-    const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("COUNTERSIGN_")));
-    const child = spawn(countersign, [], {
-      cwd: repository,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: {
-        ...environment,
-        COUNTERSIGN_ORIGIN: origin,
-        COUNTERSIGN_LISTEN: `127.0.0.1:${port}`,
-        COUNTERSIGN_DATA_DIR: dataDir,
-        COUNTERSIGN_SITE_ROOT: resolve(end2end, process.env["COUNTERSIGN_SITE_ROOT"] ?? "../target/site"),
-        COUNTERSIGN_MAIL_FROM: "Countersign <countersign@example.org>",
-        COUNTERSIGN_REQUESTS_PER_MINUTE: "100000",
-        COUNTERSIGN_MAILS_PER_HOUR: "100000",
-        COUNTERSIGN_ORGANIZATIONS: options.organizations ?? "open",
-        ...(options.smtpPort === undefined ? {} : { COUNTERSIGN_SMTP_URL: `smtp://localhost:${options.smtpPort}` }),
-        ...(options.contact === undefined ? {} : { COUNTERSIGN_CONTACT: options.contact }),
-      },
-    });
-    const server = new Server(origin, child, dataDir);
+    const environment = {
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("COUNTERSIGN_"))),
+      COUNTERSIGN_ORIGIN: origin,
+      COUNTERSIGN_LISTEN: `127.0.0.1:${port}`,
+      COUNTERSIGN_DATA_DIR: dataDir,
+      COUNTERSIGN_SITE_ROOT: resolve(end2end, process.env["COUNTERSIGN_SITE_ROOT"] ?? "../target/site"),
+      COUNTERSIGN_MAIL_FROM: "Countersign <countersign@example.org>",
+      COUNTERSIGN_REQUESTS_PER_MINUTE: "100000",
+      COUNTERSIGN_MAILS_PER_HOUR: "100000",
+      COUNTERSIGN_ORGANIZATIONS: options.organizations ?? "open",
+      ...(options.smtpPort === undefined ? {} : { COUNTERSIGN_SMTP_URL: `smtp://localhost:${options.smtpPort}` }),
+      ...(options.contact === undefined ? {} : { COUNTERSIGN_CONTACT: options.contact }),
+    };
+    const child = spawn(countersign, [], { cwd: repository, stdio: ["ignore", "pipe", "pipe"], env: environment });
+    const server = new Server(origin, child, dataDir, environment);
     try {
       await server.#healthy();
     } catch (error) {
@@ -84,6 +83,11 @@ export class Server {
   /** What the server wrote on its terminal so far. */
   get output(): string {
     return this.#output;
+  }
+
+  /** Runs a command with the server's settings while it serves, as its operator does, who types this. */
+  command(parameters: readonly string[], typed: string): Promise<Outcome> {
+    return run(parameters, this.#environment, typed);
   }
 
   /** Ends the server as an operator would, and removes its database. */

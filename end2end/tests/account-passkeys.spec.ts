@@ -2,7 +2,7 @@ import { expect, test } from "../support/fixtures.ts";
 import { closeReceipt, dialogOn, review, reviewRefused, sign } from "../support/office.ts";
 import { Authenticator } from "../support/passkey.ts";
 import { createOrganization, expectComplaint, expectDashboard, open, ready, signInByButton, signOut } from "../support/wizard.ts";
-import { readKitCode, group, groupFields } from "../support/kit.ts";
+import { group, groupFields, readKitCode, readQr } from "../support/kit.ts";
 import type { Locator, Page } from "@playwright/test";
 
 const card = (page: Page, name: string): Locator =>
@@ -34,7 +34,8 @@ function keepSignals(): void {
 const signals = (page: Page): Promise<[string, Record<string, unknown>][]> =>
   page.evaluate(() => (globalThis as unknown as { told: [string, Record<string, unknown>][] }).told);
 
-test("a security key is added, named, renamed, used, and removed; the browser is told each time", async ({ page, mail, person, passkey }) => {
+test("a security key is added, named, renamed, used, and removed; the browser is told each time", async ({ page, mail, person, passkey, trouble }) => {
+  trouble.allow(422, "/rpc/prepare_change");
   await page.addInitScript(keepSignals);
   await createOrganization(page, mail, person, passkey);
   await expect(page.getByRole("link", { name: "Add a second passkey" })).toBeVisible();
@@ -127,4 +128,61 @@ test("the kit is replaced: the new one works, and the one before doesn't", async
     await page.getByRole("button", { name: "Test my kit" }).click();
     await expect(page.locator("#recovery-kit")).toContainText(said);
   }
+});
+
+test("a passkey is made on another device with a short code, seen here, compared, and confirmed", async ({ page, anotherBrowser, mail, person, passkey, trouble }) => {
+  await createOrganization(page, mail, person, passkey);
+  await open(page, "/account");
+  await page.getByRole("button", { name: "Add on another device" }).click();
+  const code = (await page.locator(".device-code").innerText()).trim();
+  expect(code).toMatch(/^[0-9A-HJKMNP-TV-Z]{3}(-[0-9A-HJKMNP-TV-Z]{3}){2}$/);
+  const square = readQr(await page.locator(".device-offer .qr").screenshot()) ?? "";
+  expect(square).toContain(`/add-passkey#${person.email}/${code}`);
+
+  const phone = await anotherBrowser();
+  const device = await Authenticator.in(phone);
+  await open(phone, square.slice(new URL(square).origin.length));
+  await expect(phone.getByLabel("Work email")).toHaveValue(person.email);
+  await expect(phone.getByLabel("Code from your other device")).toHaveValue(code);
+  await phone.getByRole("button", { name: "Continue" }).click();
+  await expect(phone).toHaveURL(/\/add-passkey\/make$/);
+  await ready(phone);
+  await expect(page.getByText("The code was typed.")).toBeVisible();
+  await device.approve(() => phone.getByRole("button", { name: "Make a passkey" }).click());
+  const mark = (await phone.locator(".device-mark").innerText()).trim();
+  await expect(page.locator(".device-mark")).toHaveText(mark);
+  await expect(page.locator(".device-offer")).toContainText("Chrome on Linux");
+  await expect(page.getByLabel("How to call it")).toHaveValue("Passkey 2");
+  await page.getByLabel("How to call it").fill("My phone");
+  const dialog = await review(page, () => page.getByRole("button", { name: "Review and sign" }).click());
+  await expect(dialog).toContainText("Add the passkey “My phone” to your own account");
+  await sign(page, passkey, "Add and sign");
+  await closeReceipt(page);
+  await expect(card(page, "My phone")).toBeVisible();
+  await expect(phone.getByText("Confirmed. You can sign in with this device now.")).toBeVisible();
+  await signInByButton(phone, device);
+  await expectDashboard(phone, person);
+
+  trouble.allow(400, "/rpc/type_device_code");
+  const thief = await anotherBrowser();
+  await open(thief, "/add-passkey");
+  await thief.getByLabel("Work email").fill(person.email);
+  await thief.getByLabel("Code from your other device").fill(code);
+  await thief.getByRole("button", { name: "Continue" }).click();
+  await expectComplaint(thief.getByLabel("Code from your other device"), /isn't the code that the other device shows now/);
+});
+
+test("before a session ends, the page says so, and one can stay", async ({ page, mail, person, passkey }) => {
+  await createOrganization(page, mail, person, passkey);
+  await page.clock.install();
+  await open(page, "/account");
+  const word = page.locator(".session-word");
+  await expect(word).toBeHidden();
+  await page.clock.fastForward("11:56:00");
+  await expect(word).toContainText("You will be signed out in five minutes");
+  await word.getByRole("button", { name: "Stay signed in" }).click();
+  await expect(word).toBeHidden();
+  await page.clock.fastForward("12:01:00");
+  await expect(word).toContainText("You are signed out.");
+  await expect(word.getByRole("link", { name: "Sign in again" })).toBeVisible();
 });

@@ -196,7 +196,7 @@ test("the export from the page is verified by the command, without the server; a
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await enterAs(page, passkey, staff.admin);
   const file = await exported(page);
-  const good = await run("verify", file);
+  const good = await run(["verify", file]);
   expect(good, good.stderr).toMatchObject({ code: 0 });
   expect(good.stdout).toMatch(new RegExp(`^Verified: \\d+ entries of “${staff.admin.person.organization}” \\(or-[0-9a-z-]+\\), 4 users, \\d+ permissions; root \\S+\n$`));
 
@@ -210,7 +210,7 @@ test("the export from the page is verified by the command, without the server; a
     altered[place] = (altered[place] ?? 0) ^ 1;
     const other = testInfo.outputPath(`flipped-${line}.jsonl`);
     await writeFile(other, altered);
-    const bad = await run("verify", other);
+    const bad = await run(["verify", other]);
     expect(bad.code, bad.stdout).toBe(1);
     // What is wrong in the beginning, such as a key, shows at the first entry that needs it.
     expect(bad.stderr).toMatch(line === 0 ? /entry [01] is bad/ : new RegExp(`entry ${line} is bad`));
@@ -223,7 +223,7 @@ test("the export from the page is verified by the command, without the server; a
     await expect(page.getByRole("status").filter({ hasText: "Copied" })).toBeVisible();
     const kept = testInfo.outputPath("kept.txt");
     await writeFile(kept, await page.evaluate(() => navigator.clipboard.readText()));
-    const both = await run("verify", "--checkpoint", kept, file);
+    const both = await run(["verify", "--checkpoint", kept, file]);
     expect(both, both.stderr).toMatchObject({ code: 0 });
   });
 });

@@ -9,3 +9,6 @@ CREATE INDEX registered_credentials_by_organization ON registered_credentials (o
 INSERT INTO registered_credentials (credential_id, organization_id, entry_index)
     SELECT credential_id, organization_id, entry_index FROM history WHERE action_id IS NULL;
 DROP INDEX history_registrations;
+
+-- registration: lets someone in who was invited. recovery: the first half of a recovery, whose second is the kit.
+ALTER TABLE registration_codes ADD COLUMN purpose TEXT NOT NULL DEFAULT 'registration';

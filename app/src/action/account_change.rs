@@ -47,6 +47,16 @@ pub enum AccountChange {
         /// The new key.
         recovery_key: NewRecoveryKey,
     },
+    /// A new passkey and a new recovery kit when everything was lost; what was there before ends. Signed by the key of the
+    /// kit that it replaces, and by nothing else.
+    Recover {
+        /// How its owner calls the passkey.
+        name: PasskeyName,
+        /// The passkey.
+        passkey: NewPasskey,
+        /// The recovery key, over the same challenge.
+        recovery_key: NewRecoveryKey,
+    },
 }
 
 /// A passkey as its browser presented it, over a challenge of the server.

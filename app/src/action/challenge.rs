@@ -9,13 +9,27 @@ pub enum Purpose {
     RecoveryKeyTest,
     /// An action is signed.
     Action,
+    /// A recovery is signed, by a recovery key.
+    Recovery,
+    /// The server says that it let someone in by its operator's order.
+    BreakGlass,
     /// Whatever an action creates gets its id.
     CreatedId,
+    /// The recovery key that a recovery registers beside a passkey gets its id.
+    CreatedRecoveryKeyId,
 }
 
 impl Purpose {
     /// Every one of them.
-    pub const ALL: [Self; 4] = [Self::RecoveryKey, Self::RecoveryKeyTest, Self::Action, Self::CreatedId];
+    pub const ALL: [Self; 7] = [
+        Self::RecoveryKey,
+        Self::RecoveryKeyTest,
+        Self::Action,
+        Self::Recovery,
+        Self::BreakGlass,
+        Self::CreatedId,
+        Self::CreatedRecoveryKeyId,
+    ];
 
     /// The tag that opens the framed bytes: ASCII, without a zero byte.
     pub fn tag(self) -> &'static str {
@@ -23,7 +37,10 @@ impl Purpose {
             Self::RecoveryKey => "countersign/recovery-key/v1",
             Self::RecoveryKeyTest => "countersign/recovery-key-test/v1",
             Self::Action => "countersign/action/v1",
+            Self::Recovery => "countersign/recovery/v1",
+            Self::BreakGlass => "countersign/break-glass/v1",
             Self::CreatedId => "countersign/created-id/v1",
+            Self::CreatedRecoveryKeyId => "countersign/created-recovery-key-id/v1",
         }
     }
 }

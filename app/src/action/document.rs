@@ -171,10 +171,26 @@ pub fn created_message(challenge: &[u8; 32]) -> Vec<u8> {
     frame(Purpose::CreatedId, challenge)
 }
 
+/// The same for the recovery key that a recovery registers beside a passkey.
+pub fn created_recovery_key_message(challenge: &[u8; 32]) -> Vec<u8> {
+    frame(Purpose::CreatedRecoveryKeyId, challenge)
+}
+
+/// The bits of an id: the first half of a hash.
+pub fn id_bits(hash: &[u8; 32]) -> [u8; 16] {
+    let mut bits = [0; 16];
+    bits.copy_from_slice(&hash[..16]);
+    bits
+}
+
 /// The bits of the id of whatever a document creates.
 #[cfg(feature = "ssr")]
 pub fn created_id(challenge: &[u8; 32]) -> [u8; 16] {
-    let mut bits = [0; 16];
-    bits.copy_from_slice(&super::challenge::sha256(&created_message(challenge))[..16]);
-    bits
+    id_bits(&super::challenge::sha256(&created_message(challenge)))
+}
+
+/// The bits of the id of the recovery key that a recovery registers beside a passkey.
+#[cfg(feature = "ssr")]
+pub fn created_recovery_key_id(challenge: &[u8; 32]) -> [u8; 16] {
+    id_bits(&super::challenge::sha256(&created_recovery_key_message(challenge)))
 }

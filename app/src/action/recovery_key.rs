@@ -1,5 +1,6 @@
-//! A recovery key shows that its owner holds it by signing a challenge: of its registration, or of a test of the kit. Each
-//! has a tag of its own, so that no signature does for anything else.
+//! A recovery key shows that its owner holds it by signing a challenge: of its registration, or of a test of the kit. And
+//! once, when everything else is lost, it signs a document: that of a recovery. Each has a tag of its own, so that no
+//! signature does for anything else.
 //!
 //! Without the first, a browser could register somebody else's public key, or one that nobody holds.
 
@@ -13,6 +14,11 @@ pub fn recovery_key_message(challenge: &[u8]) -> Vec<u8> {
 /// What a recovery key signs when its kit is tested: the test's challenge, framed for [`Purpose::RecoveryKeyTest`].
 pub fn recovery_test_message(challenge: &[u8]) -> Vec<u8> {
     frame(Purpose::RecoveryKeyTest, challenge)
+}
+
+/// What a recovery key signs to recover an account: the document, framed for [`Purpose::Recovery`].
+pub fn recovery_message(document: &[u8]) -> Vec<u8> {
+    frame(Purpose::Recovery, document)
 }
 
 /// Verifies that the owner of an Ed25519 public key (32 bytes, RFC 8032) signed [`recovery_key_message`].

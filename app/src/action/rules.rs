@@ -30,6 +30,8 @@ pub struct Facts {
     pub taken: Option<String>,
     /// Whether anyone beside the user is active and has every operation.
     pub another_full_admin: bool,
+    /// What signs it.
+    pub signer: Signer,
     /// The actor's own passkey that it is about.
     pub passkey: Option<PasskeyFacts>,
     /// How many passkeys the actor has.
@@ -45,10 +47,20 @@ impl Default for Facts {
             is_assigned: false,
             taken: None,
             another_full_admin: false,
+            signer: Signer::Passkey,
             passkey: None,
             passkeys: 0,
         }
     }
+}
+
+/// What a document is signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signer {
+    /// A passkey.
+    Passkey,
+    /// The key of a recovery kit.
+    RecoveryKey,
 }
 
 /// A user, as far as rules care.
@@ -180,6 +192,12 @@ pub enum Denial {
         "There is a permission called “{0}” already, perhaps an archived one, and this name is the same or looks like it. Choose another name."
     )]
     NameTaken(String),
+    /// A recovery, and no recovery kit.
+    #[error("Only a recovery kit can sign this.")]
+    NeedsKit,
+    /// A recovery kit, and no recovery.
+    #[error("A recovery kit signs nothing but a recovery.")]
+    NeedsPasskey,
     /// The passkey isn't one of the actor's.
     #[error("There is no such passkey in your account any more.")]
     NoSuchPasskey,
@@ -214,6 +232,11 @@ impl Denial {
 /// # Errors
 /// The first reason why not.
 pub fn check(change: &Change, facts: &Facts) -> Result<(), Denial> {
+    match (change, facts.signer) {
+        (Change::OwnAccount(AccountChange::Recover { .. }), Signer::Passkey) => return Err(Denial::NeedsKit),
+        (Change::OwnAccount(AccountChange::Recover { .. }), Signer::RecoveryKey) | (_, Signer::Passkey) => {}
+        (_, Signer::RecoveryKey) => return Err(Denial::NeedsPasskey),
+    }
     if let Some(operation) = change.operation().filter(|operation| !facts.held.allows(*operation)) {
         return Err(Denial::NotPermitted(operation));
     }
@@ -278,7 +301,7 @@ fn of_own_account(change: &AccountChange, facts: &Facts) -> Result<(), Denial> {
             own_passkey(name, facts)?;
             if facts.passkeys > 1 { Ok(()) } else { Err(Denial::LastPasskey) }
         }
-        AccountChange::ReplaceRecoveryKey { .. } => Ok(()),
+        AccountChange::ReplaceRecoveryKey { .. } | AccountChange::Recover { .. } => Ok(()),
     }
 }
 

@@ -55,6 +55,7 @@ pub fn sentence(change: &Change) -> String {
             AccountChange::RenamePasskey { before, after, .. } => format!("Call your passkey “{before}” “{after}”"),
             AccountChange::RemovePasskey { name, .. } => format!("Remove the passkey “{name}” from your own account"),
             AccountChange::ReplaceRecoveryKey { .. } => "Replace the recovery kit of your own account".to_owned(),
+            AccountChange::Recover { .. } => "Recover your own account with the recovery kit".to_owned(),
         },
     }
 }
@@ -77,6 +78,7 @@ pub const fn verb(change: &Change) -> &'static str {
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "Rename and sign",
         Change::OwnAccount(AccountChange::RemovePasskey { .. }) => "Remove and sign",
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => "Replace and sign",
+        Change::OwnAccount(AccountChange::Recover { .. }) => "Recover and sign",
     }
 }
 
@@ -111,6 +113,7 @@ pub const fn consequence(change: &Change) -> &'static str {
                 "It can't sign in or sign anything any more. Browsers stay signed in: end their sessions, too, if its device is lost."
             }
             AccountChange::ReplaceRecoveryKey { .. } => "The kit that you had stops working at once. Destroy it.",
+            AccountChange::Recover { .. } => "Every passkey that you had, the kit before and every session end at once.",
         },
     }
 }
@@ -169,6 +172,10 @@ fn account_details(change: &AccountChange) -> Vec<Detail> {
         ],
         AccountChange::RemovePasskey { id, name } => vec![Detail::new("Name", name.as_str()), Detail::new("Passkey id", id.to_string())],
         AccountChange::ReplaceRecoveryKey { recovery_key, .. } => vec![recovery_key_detail(recovery_key)],
+        AccountChange::Recover { name, passkey, recovery_key } => {
+            let named = [Detail::new("New passkey", name.as_str())];
+            named.into_iter().chain(passkey_details(passkey)).chain([recovery_key_detail(recovery_key)]).collect()
+        }
     }
 }
 
@@ -262,6 +269,11 @@ mod tests {
             assign(Operations::All),
             assign([Operation::UsersRead, Operation::HistoryRead].into_iter().collect()),
             Change::RevokeAssignment { id: AssignmentId::from_bytes([3; 16]), permission: reading(), user: bob() },
+        ]
+    }
+
+    fn changes_of_ones_own() -> Vec<Change> {
+        vec![
             Change::OwnAccount(AccountChange::AddPasskey { name: passkey_name("YubiKey"), passkey: new_passkey(&["usb", "nfc"]) }),
             Change::OwnAccount(AccountChange::AddPasskey { name: passkey_name("YubiKey"), passkey: new_passkey(&[]) }),
             Change::OwnAccount(AccountChange::RenamePasskey {
@@ -270,11 +282,17 @@ mod tests {
                 after: passkey_name("YubiKey in the safe"),
             }),
             Change::OwnAccount(AccountChange::RemovePasskey { id: CredentialId::from_bytes([4; 16]), name: passkey_name("YubiKey") }),
-            Change::OwnAccount(AccountChange::ReplaceRecoveryKey {
-                challenge: Bytes(vec![5; 32]),
-                recovery_key: NewRecoveryKey { public_key: Bytes(vec![6; 32]), salt: Bytes(vec![7; 32]), signature: Bytes(vec![8; 64]) },
+            Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: Bytes(vec![5; 32]), recovery_key: new_recovery_key() }),
+            Change::OwnAccount(AccountChange::Recover {
+                name: passkey_name("YubiKey"),
+                passkey: new_passkey(&["usb"]),
+                recovery_key: new_recovery_key(),
             }),
         ]
+    }
+
+    fn new_recovery_key() -> NewRecoveryKey {
+        NewRecoveryKey { public_key: Bytes(vec![6; 32]), salt: Bytes(vec![7; 32]), signature: Bytes(vec![8; 64]) }
     }
 
     fn passkey_name(name: &str) -> PasskeyName {
@@ -389,6 +407,13 @@ mod tests {
             User id: us-01040-g2081-040g2081040g2081
             Permission: Reading
             Permission id: pm-02081-040g2-081040g2081040g2
+        ");
+    }
+
+    #[test]
+    fn changes_of_ones_own_account_in_words() {
+        let table: Vec<String> = changes_of_ones_own().iter().map(in_words).collect();
+        insta::assert_snapshot!(table.join("\n"), @"
         Add the passkey “YubiKey” to your own account
             [Add and sign] Whoever has it can sign in as you, and sign in your name. Sign with a passkey that you had before.
             Name: YubiKey
@@ -410,7 +435,17 @@ mod tests {
         Replace the recovery kit of your own account
             [Replace and sign] The kit that you had stops working at once. Destroy it.
             New recovery key: BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgY
+        Recover your own account with the recovery kit
+            [Recover and sign] Every passkey that you had, the kit before and every session end at once.
+            New passkey: YubiKey
+            Its authenticator's id: BgYGBgYGBgYGBgYGBgYGBg
+            Reached through: usb
+            New recovery key: BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgY
         ");
+    }
+
+    fn every_change() -> Vec<Change> {
+        changes().into_iter().chain(changes_of_ones_own()).collect()
     }
 
     /// The texts in a change's JSON, but for what says nothing by itself: an assignment follows from its user and its
@@ -430,7 +465,7 @@ mod tests {
 
     #[test]
     fn whoever_signs_reads_every_value() {
-        for change in changes() {
+        for change in every_change() {
             let (said, mut found) = (in_words(&change), Vec::new());
             values("", &serde_json::to_value(&change).unwrap(), &mut found);
             assert!(!found.is_empty());
@@ -442,7 +477,7 @@ mod tests {
 
     #[test]
     fn different_changes_are_said_differently() {
-        let said: std::collections::BTreeSet<_> = changes().iter().map(in_words).collect();
-        assert_eq!(said.len(), changes().len());
+        let said: std::collections::BTreeSet<_> = every_change().iter().map(in_words).collect();
+        assert_eq!(said.len(), every_change().len());
     }
 }

@@ -22,12 +22,12 @@ struct Options {
 #[serde(rename_all = "camelCase")]
 struct Response {
     raw_id: Bytes,
-    response: Attestation,
+    response: Answer,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Attestation {
+struct Answer {
     #[serde(rename = "clientDataJSON")]
     client_data: Bytes,
     attestation_object: Bytes,
@@ -44,7 +44,7 @@ pub async fn make(options: &WebAuthnJson) -> Result<(NewPasskey, NewCredential),
     let asked: Options = serde_json::from_str(options.as_str()).map_err(|error| other(error.to_string()))?;
     let response = passkey::create(options).await?;
     let Response { raw_id, response } = serde_json::from_str(response.as_str()).map_err(|error| other(error.to_string()))?;
-    let Attestation { client_data, attestation_object, transports } = response;
+    let Answer { client_data, attestation_object, transports } = response;
     let new = NewPasskey { challenge: asked.challenge, credential_id: raw_id, client_data, attestation_object, transports };
     let (origin, host) = place().ok_or_else(|| other("it doesn't say which page this is".to_owned()))?;
     let rp_id_hash = sha256(host.as_bytes()).await.map_err(other)?;

@@ -1,11 +1,13 @@
-//! The only place that names `web_sys` and `js_sys`: passkeys, signing and verifying, the recovery kit's key,
-//! printing, saving, copying.
+//! The only place that names `web_sys` and `js_sys`: passkeys, signing and verifying, the recovery kit's key, the
+//! camera, printing, saving, copying.
 //!
 //! Everything here compiles for the server too, and is never called there: it is for event handlers and effects.
 
+pub mod camera;
 pub mod document;
 pub mod enrolment;
 pub mod passkey;
+pub mod recovery;
 pub mod recovery_kit;
 pub mod signing;
 pub mod verify_entry;

@@ -8,7 +8,7 @@ use crate::action::{
     account_change::NewRecoveryKey,
     bytes::Bytes,
     recovery_code::{RECOVERY_HKDF_INFO, RecoveryCode},
-    recovery_key::{recovery_key_message, recovery_test_message},
+    recovery_key::{recovery_key_message, recovery_message, recovery_test_message},
 };
 use data_encoding::BASE64URL_NOPAD;
 use gloo::storage::{SessionStorage, Storage};
@@ -69,6 +69,26 @@ pub async fn sign_test(code: &RecoveryCode, salt: &str, challenge: &str) -> Resu
     derive_and_test(code, &salt, &challenge).await.map_err(|error| {
         format!("This browser can't use the recovery key ({}). Update it, or test in another one.", super::describe(&error))
     })
+}
+
+/// Signs the document of a recovery with the key that this code and this salt (base64url) make.
+///
+/// # Errors
+/// A sentence, when this browser's WebCrypto has no Ed25519.
+pub async fn sign_recovery(code: &RecoveryCode, salt: &str, document: &[u8]) -> Result<Vec<u8>, String> {
+    let salt = decode(salt)?;
+    derive_and_recover(code, &salt, document).await.map_err(|error| {
+        format!(
+            "This browser can't use the recovery key ({}). Nothing was changed. Update it, or use another one.",
+            super::describe(&error)
+        )
+    })
+}
+
+async fn derive_and_recover(code: &RecoveryCode, salt: &[u8], document: &[u8]) -> Result<Vec<u8>, JsValue> {
+    let subtle = subtle()?;
+    let key = derive(&subtle, code, salt).await?;
+    sign(&subtle, &key, &recovery_message(document)).await
 }
 
 async fn derive_and_test(code: &RecoveryCode, salt: &[u8], challenge: &[u8]) -> Result<String, JsValue> {

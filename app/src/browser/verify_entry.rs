@@ -5,13 +5,15 @@ use super::webcrypto::{self, sha256};
 use crate::{
     action::{
         account_change::AccountChange,
+        bytes::Bytes,
         change::Change,
         cose::PublicKey,
-        document::{challenge_message, created_message, fingerprint},
+        document::{challenge_message, created_message, created_recovery_key_message, fingerprint, id_bits},
         history::{
-            entry::{Credentials, Entry, Hashes, SignedAction, SigningKey, What},
+            entry::{Credentials, Entry, Hashes, SignedAction, SignedRecovery, SigningKey, What},
             reader::{self, Problem, Source, Verdict},
         },
+        recovery_key::recovery_message,
     },
     domain::id::{CredentialId, OrganizationId},
     rpc::history::HistoryPage,
@@ -77,43 +79,85 @@ impl Verifier {
     async fn entry(&mut self, line: &str, index: u64, shown: Option<&str>) -> Result<(), Failure> {
         let entry = reader::entry(line, self.organization, index)?;
         match &entry.what {
-            What::Action(action) => self.action(&entry, action, shown).await,
             What::Genesis(genesis) => check_credentials(&genesis.credentials).await.map(|_| ()),
             What::Registration(registration) => check_credentials(&registration.credentials).await.map(|_| ()),
+            What::BreakGlass(order) => {
+                let (key, message) = reader::break_glass(&self.registrations, &entry, order)?;
+                check_signature(&key, &message, &order.signature.0).await
+            }
+            What::Action(_) | What::Recovery(_) => self.signed(&entry, shown).await,
+        }
+    }
+
+    /// An entry with a document: an action or a recovery.
+    async fn signed(&mut self, entry: &Entry, shown: Option<&str>) -> Result<(), Failure> {
+        match &entry.what {
+            What::Action(action) => self.action(entry, action, shown).await,
+            What::Recovery(recovery) => self.recovery(entry, recovery, shown).await,
+            // They have none.
+            What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => Ok(()),
         }
     }
 
     async fn action(&mut self, entry: &Entry, action: &SignedAction, shown: Option<&str>) -> Result<(), Failure> {
-        let document = reader::document(entry, action)?;
-        let challenge = sha256(&challenge_message(&action.document.0)).await?;
-        let own = fingerprint(&challenge);
-        if shown.is_some_and(|shown| shown != own) {
-            return Err(Problem::Fingerprint(own).into());
-        }
+        let document = reader::document(entry, &action.document)?;
+        let challenge = challenge(&action.document, shown).await?;
         let rp_id = sha256(document.rp_id.as_bytes()).await?;
         let registrations = Rc::clone(&self.registrations);
-        let source = reader::registration(&registrations, entry, action, &document)?;
+        let source = reader::registration(&registrations, entry, action.credential, &document)?;
         let key = match (self.keys.get(&action.credential), source) {
             (Some(key), _) => key.clone(),
             (None, Source::SignUp(credentials)) => check_credentials(credentials).await?,
-            (None, Source::Change(added)) => {
+            (None, Source::Change(brought)) => {
                 // It comes before this entry, so this ends.
-                Box::pin(self.action(added.entry, added.action, None)).await?;
-                added.passkey.check(&added.document.origin, rp_id).map_err(Problem::from)?.into()
+                Box::pin(self.signed(brought.entry, None)).await?;
+                let passkey = brought.passkey().ok_or(Problem::NotRegistered(action.credential))?;
+                passkey.check(&brought.document.origin, rp_id).map_err(Problem::from)?.into()
             }
         };
         let hashes = Hashes { rp_id, challenge, client_data: sha256(&action.client_data.0).await? };
         let checked = action.check(&document, &hashes, &key).map_err(Problem::from)?;
-        if !webcrypto::verify(checked.public_key(), checked.message(), checked.signature()).await? {
-            return Err(Problem::Signature.into());
-        }
+        check_signature(checked.public_key(), checked.message(), checked.signature()).await?;
         self.keys.insert(action.credential, key);
         check_new(&document.change, &document.origin, rp_id).await?;
-        let hash = sha256(&created_message(&challenge)).await?;
-        let mut bits = [0; 16];
-        bits.copy_from_slice(&hash[..16]);
-        Ok(reader::check_created(action, &document.change, bits)?)
+        Ok(reader::check_created(action, &document.change, id_bits(&sha256(&created_message(&challenge)).await?))?)
     }
+
+    async fn recovery(&mut self, entry: &Entry, recovery: &SignedRecovery, shown: Option<&str>) -> Result<(), Failure> {
+        let document = reader::document(entry, &recovery.document)?;
+        let challenge = challenge(&recovery.document, shown).await?;
+        let registrations = Rc::clone(&self.registrations);
+        let public_key = match reader::registration(&registrations, entry, recovery.credential, &document)? {
+            Source::SignUp(credentials) => {
+                check_credentials(credentials).await?;
+                credentials.recovery_key.public_key.clone()
+            }
+            Source::Change(brought) => {
+                Box::pin(self.signed(brought.entry, None)).await?;
+                brought.recovery_key().ok_or(Problem::NotRegistered(recovery.credential))?.public_key.clone()
+            }
+        };
+        let key = <[u8; 32]>::try_from(public_key.as_ref()).map_err(|_| Problem::RecoveryKey)?;
+        check_signature(&PublicKey::Ed25519(key), &recovery_message(&recovery.document.0), &recovery.signature.0).await?;
+        if !matches!(document.change, Change::OwnAccount(AccountChange::Recover { .. })) {
+            return Err(Problem::NoRecovery.into());
+        }
+        check_new(&document.change, &document.origin, sha256(document.rp_id.as_bytes()).await?).await?;
+        let passkey = id_bits(&sha256(&created_message(&challenge)).await?);
+        let recovery_key = id_bits(&sha256(&created_recovery_key_message(&challenge)).await?);
+        Ok(reader::check_recovered(recovery, passkey, recovery_key)?)
+    }
+}
+
+/// The document's challenge, if the page shows its fingerprint and no other.
+async fn challenge(document: &Bytes, shown: Option<&str>) -> Result<[u8; 32], Failure> {
+    let challenge = sha256(&challenge_message(&document.0)).await?;
+    let own = fingerprint(&challenge);
+    if shown.is_some_and(|shown| shown != own) { Err(Problem::Fingerprint(own).into()) } else { Ok(challenge) }
+}
+
+async fn check_signature(key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Failure> {
+    if webcrypto::verify(key, message, signature).await? { Ok(()) } else { Err(Problem::Signature.into()) }
 }
 
 /// The credential that a change brings, if it brings one.
@@ -125,6 +169,10 @@ async fn check_new(change: &Change, origin: &str, rp_id: [u8; 32]) -> Result<(),
         }
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge, recovery_key }) => {
             check_recovery_key(recovery_key.proof(challenge), &recovery_key.signature.0).await
+        }
+        Change::OwnAccount(AccountChange::Recover { passkey, recovery_key, .. }) => {
+            passkey.check(origin, rp_id).map_err(Problem::from)?;
+            check_recovery_key(recovery_key.proof(&passkey.challenge), &recovery_key.signature.0).await
         }
         _ => Ok(()),
     }

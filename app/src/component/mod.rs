@@ -9,6 +9,7 @@ pub mod field;
 pub mod form;
 pub mod frame;
 pub mod icon;
+pub mod kit_field;
 pub mod moment;
 pub mod needs_script;
 pub mod new_kit;

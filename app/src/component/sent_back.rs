@@ -31,6 +31,7 @@ const fn words(code: Code) -> &'static str {
         Code::ExpiredCode => "This code's time is over. Send a new one.",
         Code::EndedCode => "This code doesn't work any more. Send a new one.",
         Code::NoRegistration => "There is no registration under way in this browser. Type the code from your mail again.",
+        Code::NoRecovery => "There is no recovery under way in this browser. Ask for a code by mail again.",
         Code::SignedOut => "You are signed out.",
         Code::Closed => "This server takes no new organizations.",
         Code::NotPermitted => "You aren't allowed to do that. Nothing was changed. Ask an admin of your organization.",

@@ -21,13 +21,17 @@ pub enum ActivityKind {
     KitTested,
     /// Another kit's code was typed in a test.
     KitTestRefused,
+    /// The account was recovered with its kit.
+    Recovered,
+    /// A wrong code or a wrong kit was given for a recovery.
+    RecoveryRefused,
     /// A mail was written to the account's address.
     MailWritten,
 }
 
 impl ActivityKind {
     /// Every one of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::SignedIn,
         Self::SignInRefused,
         Self::SignedOut,
@@ -35,6 +39,8 @@ impl ActivityKind {
         Self::SessionsEnded,
         Self::KitTested,
         Self::KitTestRefused,
+        Self::Recovered,
+        Self::RecoveryRefused,
         Self::MailWritten,
     ];
 
@@ -48,6 +54,8 @@ impl ActivityKind {
             Self::SessionsEnded => "sessions_ended",
             Self::KitTested => "kit_tested",
             Self::KitTestRefused => "kit_test_refused",
+            Self::Recovered => "recovered",
+            Self::RecoveryRefused => "recovery_refused",
             Self::MailWritten => "mail_written",
         }
     }
@@ -62,13 +70,15 @@ impl ActivityKind {
             Self::SessionsEnded => "Ended other sessions",
             Self::KitTested => "Tested the recovery kit: it works",
             Self::KitTestRefused => "Tested a recovery code that isn't of the present kit",
+            Self::Recovered => "Recovered the account with the recovery kit",
+            Self::RecoveryRefused => "A recovery was refused: wrong code or wrong kit",
             Self::MailWritten => "A mail was sent",
         }
     }
 
     /// Whether it is worth a second look.
     pub const fn is_failure(self) -> bool {
-        matches!(self, Self::SignInRefused | Self::KitTestRefused)
+        matches!(self, Self::SignInRefused | Self::KitTestRefused | Self::RecoveryRefused)
     }
 }
 

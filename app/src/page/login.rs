@@ -58,7 +58,8 @@ pub fn Login() -> impl IntoView {
                         "First look for it elsewhere: on your other devices, in your password manager, on a security key. With a phone that has it, press the button and scan the QR code that your browser shows."
                     </p>
                     <p>
-                        "Keep your recovery kit. This version of Countersign stores the kit's key, but has no page yet to recover with it; the next one will."
+                        "Every one of them is gone? " <a href="/recover">"Recover your account with your recovery kit"</a>
+                        ". Without the kit, an admin of your organization can let you enrol again."
                     </p>
                 </details>
                 <p class="aside">"No organization yet? " <a href="/get-started">"Create an organization"</a></p>

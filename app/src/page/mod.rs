@@ -6,6 +6,7 @@ pub mod get_started;
 pub mod login;
 pub mod not_found;
 pub mod org;
+pub mod recover;
 pub mod trouble;
 pub mod welcome;
 

@@ -7,6 +7,7 @@ pub mod change;
 pub mod get_started;
 pub mod history;
 pub mod permissions;
+pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
 pub mod users;

@@ -105,6 +105,8 @@ pub struct RecentEntry {
     pub sentence: String,
     /// When.
     pub at: Timestamp,
+    /// Whether everyone who sees it should look twice.
+    pub is_loud: bool,
 }
 
 /// Something that happened around someone's account.

@@ -133,6 +133,11 @@ fn account_change() -> impl Strategy<Value = AccountChange> {
             .prop_map(|(id, before, after)| AccountChange::RenamePasskey { id, before, after }),
         (id(), passkey_name()).prop_map(|(id, name)| AccountChange::RemovePasskey { id, name }),
         (bytes(), new_recovery_key()).prop_map(|(challenge, recovery_key)| AccountChange::ReplaceRecoveryKey { challenge, recovery_key }),
+        (passkey_name(), new_passkey(), new_recovery_key()).prop_map(|(name, passkey, recovery_key)| AccountChange::Recover {
+            name,
+            passkey,
+            recovery_key
+        }),
     ]
 }
 

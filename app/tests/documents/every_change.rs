@@ -37,6 +37,7 @@ pub const fn name(change: &Change) -> &'static str {
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "rename_passkey",
         Change::OwnAccount(AccountChange::RemovePasskey { .. }) => "remove_passkey",
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => "replace_recovery_key",
+        Change::OwnAccount(AccountChange::Recover { .. }) => "recover",
     }
 }
 
@@ -90,6 +91,7 @@ pub fn every_change() -> Vec<Change> {
         }),
         Change::OwnAccount(AccountChange::RemovePasskey { id: CredentialId::from_bytes([7; 16]), name: yubikey() }),
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: Bytes(vec![8; 32]), recovery_key: new_recovery_key() }),
+        Change::OwnAccount(AccountChange::Recover { name: yubikey(), passkey: new_passkey(), recovery_key: new_recovery_key() }),
     ]
 }
 

@@ -51,6 +51,8 @@ pub fn entries() -> Vec<(String, String)> {
             What::Genesis(_) => "genesis",
             What::Registration(_) => "registration",
             What::Action(_) => "action",
+            What::Recovery(_) => "recovery",
+            What::BreakGlass(_) => "break-glass",
         };
         (format!("entry-{kind}.json"), line)
     });

@@ -75,7 +75,8 @@ pub struct Story {
     pub end_user: PermissionId,
     /// By which the first admin has the first permission.
     pub first_assignment: AssignmentId,
-    signer: CheckpointSigner,
+    /// Of the server's key.
+    pub checkpoint_seed: [u8; 32],
     pub lines: Vec<String>,
 }
 
@@ -96,7 +97,7 @@ impl Story {
             full_admin: PermissionId::from_bytes(chance.id()),
             end_user: PermissionId::from_bytes(chance.id()),
             first_assignment: AssignmentId::from_bytes(chance.id()),
-            signer: CheckpointSigner::new(RP_ID, &chance.bytes()).unwrap(),
+            checkpoint_seed: chance.bytes(),
             lines: Vec::new(),
             chance,
         };
@@ -107,7 +108,7 @@ impl Story {
             full_admin: story.full_admin,
             end_user: story.end_user,
             assignment: story.first_assignment,
-            checkpoint_key: story.signer.key().to_owned(),
+            checkpoint_key: story.signer().key().to_owned(),
             credentials,
         })));
         (story, ada)
@@ -268,7 +269,11 @@ impl Story {
     }
 
     pub fn sign_checkpoint(&self, checkpoint: &Checkpoint) -> String {
-        self.signer.sign(checkpoint).unwrap()
+        self.signer().sign(checkpoint).unwrap()
+    }
+
+    fn signer(&self) -> CheckpointSigner {
+        CheckpointSigner::new(RP_ID, &self.checkpoint_seed).unwrap()
     }
 }
 

@@ -1,7 +1,9 @@
 //! What a change does to the database: the only place that alters an organization's users, permissions and assignments.
 //! The rules allowed it, in the same transaction.
 
-use super::{ActionError, Actor, Event, Road, passkey_credential, recovery_credential};
+use super::{
+    ActionError, Actor, Event, Road, break_glass::begin_anew, commit::Ids, passkey_credential, recovery_credential, tell::AdminEvent,
+};
 use crate::{
     client::Client,
     code::{CODE_LIFE, RegistrationCode},
@@ -13,7 +15,7 @@ use crate::{
     storage::{
         Connection, StorageError, credentials, organizations,
         permissions::{self, NewAssignment, NewPermission},
-        registrations::{self, NewCode},
+        registrations::{self, NewCode, Purpose},
         sessions,
         users::{self, Mark, NewUser},
     },
@@ -57,17 +59,16 @@ pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Makes the change. `created` are the bits of the id of whatever it creates; the invitation to show, where that is the
-/// change.
+/// Makes the change; the invitation to show, where that is the change.
 pub(super) async fn apply(
     db: &mut Connection,
     context: &Context<'_>,
     change: &Change,
-    created: [u8; 16],
+    ids: Ids,
     brought: Brought,
 ) -> Result<Option<Invitation>, ActionError> {
     let Brought { code, passkey } = brought;
-    let (organization, now) = (context.organization, context.now);
+    let (organization, now, created) = (context.organization, context.now, ids.created);
     match change {
         Change::CreateUser { email, kind, external_id } => {
             let id = UserId::from_bytes(created);
@@ -87,9 +88,7 @@ pub(super) async fn apply(
             end_invitation(db, user.id, now).await?;
         }
         Change::ReEnrolUser { user } => {
-            users::begin_anew(db, organization, user.id).await?;
-            credentials::delete_of_user(db, organization, user.id).await?;
-            sessions::delete_of_user(db, organization, user.id).await?;
+            begin_anew(db, Actor { organization, user: user.id }, now).await?;
             context.invite_by_mail(db, user.id, &user.email, code, message::re_enrolment).await?;
         }
         Change::DeactivateUser { user } => {
@@ -126,7 +125,7 @@ pub(super) async fn apply(
             permissions::assign(db, new).await?;
         }
         Change::RevokeAssignment { id, .. } => permissions::revoke(db, organization, *id).await?,
-        Change::OwnAccount(change) => apply_to_own_account(db, context, change, CredentialId::from_bytes(created), passkey).await?,
+        Change::OwnAccount(change) => apply_to_own_account(db, context, change, ids, passkey).await?,
     }
     Ok(None)
 }
@@ -135,9 +134,10 @@ async fn apply_to_own_account(
     db: &mut Connection,
     context: &Context<'_>,
     change: &AccountChange,
-    created: CredentialId,
+    ids: Ids,
     passkey: Option<NewPasskey>,
 ) -> Result<(), ActionError> {
+    let created = CredentialId::from_bytes(ids.created);
     let (organization, now) = (context.organization, context.now);
     let whom = Actor { organization, user: context.actor.id };
     match change {
@@ -153,8 +153,18 @@ async fn apply_to_own_account(
             }
             credentials::insert(db, &recovery_credential(whom, created, challenge, recovery_key, now)).await?;
         }
+        AccountChange::Recover { name, passkey: new, recovery_key } => {
+            let passkey = passkey.ok_or(ActionError::NotAsked)?;
+            credentials::delete_of_user(db, organization, whom.user).await?;
+            sessions::delete_of_user(db, organization, whom.user).await?;
+            registrations::end_codes(db, whom.user, now).await?;
+            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), passkey, now)).await?;
+            let key = CredentialId::from_bytes(ids.recovery_key);
+            credentials::insert(db, &recovery_credential(whom, key, &new.challenge, recovery_key, now)).await?;
+            context.road.tell_admins(db, organization, context.actor, AdminEvent::Recovered, &context.client.in_words(), now).await?;
+        }
     }
-    context.road.tell(db, organization, context.actor, &Event::of(change), context.client, now).await
+    context.road.tell(db, organization, context.actor, &Event::of(change), &context.client.in_words(), now).await
 }
 
 async fn create_user(
@@ -208,7 +218,6 @@ impl Context<'_> {
         Ok(())
     }
 
-    /// Writes the code's hash; the code and the link to type it at.
     async fn invite(
         &self,
         db: &mut Connection,
@@ -216,12 +225,28 @@ impl Context<'_> {
         email: &EmailAddress,
         code: Option<FreshCode>,
     ) -> Result<Invitation, ActionError> {
-        let FreshCode { code, hash } = code.ok_or(ActionError::NoCode)?;
-        let expires_at = self.now.plus(CODE_LIFE);
-        let id = CodeId::from_bytes(self.road.ambient.bytes());
-        let new = NewCode { id, organization: self.organization, user, hash: &hash, created_at: self.now, expires_at };
+        let user = UserRef { id: user, email: email.clone() };
+        self.road.invite(db, self.organization, &user, code.ok_or(ActionError::NoCode)?, self.now).await
+    }
+}
+
+impl Road {
+    /// Writes the code's hash; the code and the link to type it at.
+    pub(super) async fn invite(
+        &self,
+        db: &mut Connection,
+        organization: OrganizationId,
+        user: &UserRef,
+        code: FreshCode,
+        now: Timestamp,
+    ) -> Result<Invitation, ActionError> {
+        let FreshCode { code, hash } = code;
+        let expires_at = now.plus(CODE_LIFE);
+        let id = CodeId::from_bytes(self.ambient.bytes());
+        let purpose = Purpose::Registration;
+        let new = NewCode { id, organization, user: user.id, purpose, hash: &hash, created_at: now, expires_at };
         registrations::replace_code(db, new).await?;
-        let link = format!("{}{}", self.road.site.origin, activate_path(email.as_str(), Some(self.organization)));
+        let link = format!("{}{}", self.site.origin, activate_path(user.email.as_str(), Some(organization)));
         Ok(Invitation { link, code: code.digits().to_owned(), expires_at })
     }
 }

@@ -22,13 +22,14 @@ use app::{
         bytes::Bytes,
         challenge::sha256,
         change::Change,
-        cose::{Algorithm, InvalidSignature},
+        cose::{Algorithm, InvalidSignature, PublicKey},
         document::{self, Document},
         history::{
-            entry::{self, Entry, Hashes, SignedAction, SigningKey, What},
+            entry::{self, Entry, Hashes, SignedAction, SignedRecovery, SigningKey, What},
             reader::created,
         },
-        rules,
+        recovery_key::recovery_message,
+        rules::{self, Signer},
         verify::AssertionError,
     },
     domain::{
@@ -54,12 +55,21 @@ pub struct Executed {
     pub invitation: Option<Invitation>,
 }
 
+/// What a document was signed with.
+#[derive(Debug, Clone, Copy)]
+pub enum Proof<'a> {
+    /// A passkey's answer.
+    Passkey(&'a Signature),
+    /// Ed25519 by the key of the actor's recovery kit, over the document, framed.
+    RecoveryKey(&'a [u8]),
+}
+
 impl Road {
     /// Executes a prepared action that was signed, as `client` hands it in.
     ///
     /// # Errors
     /// Why it wasn't; then nothing was changed, and the action can be signed again unless it is over.
-    pub async fn commit(&self, actor: Actor, action: ActionId, signature: &Signature, client: &Client) -> Result<Executed, ActionError> {
+    pub async fn commit(&self, actor: Actor, action: ActionId, proof: Proof<'_>, client: &Client) -> Result<Executed, ActionError> {
         let mut db = self.storage.connection().await?;
         let prepared = actions::find_prepared(&mut db, actor.organization, actor.user, action).await?.ok_or(ActionError::Over)?;
         drop(db);
@@ -77,39 +87,31 @@ impl Road {
             return Err(ActionError::Expired);
         }
         let (_, may) = held_by_active(&mut transaction, actor).await?;
-        let challenge = document::challenge(&prepared.document);
-        let bits = document::created_id(&challenge);
-        let passkey = find_passkey(&mut transaction, actor, signature).await?;
-        let signed = SignedAction {
-            document: Bytes(prepared.document),
-            credential: passkey.id,
-            authenticator_data: Bytes(signature.authenticator_data().to_vec()),
-            client_data: Bytes(signature.client_data().to_vec()),
-            signature: Bytes(signature.bytes().to_vec()),
-            created: created(&document.change, bits),
+        let signed = Signed { challenge: document::challenge(&prepared.document), bytes: prepared.document, document: &document };
+        let (what, credential) = match proof {
+            Proof::Passkey(signature) => signed.by_passkey(&mut transaction, actor, signature, now).await?,
+            Proof::RecoveryKey(signature) => signed.by_recovery_key(&mut transaction, actor, signature).await?,
         };
-        verify(&mut transaction, &passkey, &document, challenge, &signed, now).await?;
-        rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may).await?)?;
+        rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may, proof.signer()).await?)?;
         let passkey = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
 
+        let ids = Ids::of(&signed.challenge);
         let context = Context { road: self, organization: actor.organization, actor: &document.actor, client, now };
-        let invitation = apply(&mut transaction, &context, &document.change, bits, Brought { code, passkey }).await?;
+        let invitation = apply(&mut transaction, &context, &document.change, ids, Brought { code, passkey }).await?;
         let subject = match &document.change {
-            Change::CreateUser { .. } => Some(UserId::from_bytes(bits)),
+            Change::CreateUser { .. } => Some(UserId::from_bytes(ids.created)),
             other => other.user().map(|user| user.id),
         };
-        let (index, credential, created) = (head.size(), signed.credential, signed.created.clone());
-        let line =
-            Entry { v: entry::VERSION, index, organization: actor.organization, executed_at: now, what: What::Action(Box::new(signed)) }
-                .to_line()?;
+        let (index, created) = (head.size(), created(&document.change, ids.created));
+        let line = Entry { v: entry::VERSION, index, organization: actor.organization, executed_at: now, what }.to_line()?;
         let entry = history::NewEntry {
             organization: actor.organization,
             line: &line,
             action: Some(action),
-            credential,
+            credential: Some(credential),
             actor: actor.user,
             subject,
-            registers: &registers(&document.change, bits),
+            registers: &ids.registered(&document.change),
         };
         let head = history::append(&mut transaction, head, entry).await?;
         let checkpoint = self.checkpoint(actor.organization, &head)?;
@@ -126,19 +128,98 @@ impl Road {
         ) {
             return Ok(None);
         }
+        self.fresh_code().await.map(Some)
+    }
+
+    /// A registration code with its hash.
+    pub(super) async fn fresh_code(&self) -> Result<FreshCode, ActionError> {
         let code = RegistrationCode::generate(&self.ambient);
         let hash = self.codes.hash(&code, &self.ambient).await.map_err(ActionError::Code)?;
-        Ok(Some(FreshCode { code, hash }))
+        Ok(FreshCode { code, hash })
     }
 }
 
-/// Which credentials a change registers.
-fn registers(change: &Change, bits: [u8; 16]) -> Vec<CredentialId> {
-    match change {
-        Change::OwnAccount(AccountChange::AddPasskey { .. } | AccountChange::ReplaceRecoveryKey { .. }) => {
-            vec![CredentialId::from_bytes(bits)]
+impl Proof<'_> {
+    const fn signer(self) -> Signer {
+        match self {
+            Self::Passkey(_) => Signer::Passkey,
+            Self::RecoveryKey(_) => Signer::RecoveryKey,
         }
-        _ => Vec::new(),
+    }
+}
+
+/// The ids of what a document creates, as bits; they follow from it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ids {
+    /// Of whatever it is.
+    pub(super) created: [u8; 16],
+    /// Of the recovery key that a recovery registers beside a passkey.
+    pub(super) recovery_key: [u8; 16],
+}
+
+impl Ids {
+    fn of(challenge: &[u8; 32]) -> Self {
+        Self { created: document::created_id(challenge), recovery_key: document::created_recovery_key_id(challenge) }
+    }
+
+    /// Which credentials a change registers.
+    fn registered(self, change: &Change) -> Vec<CredentialId> {
+        let Change::OwnAccount(change) = change else { return Vec::new() };
+        let bits = match change {
+            AccountChange::AddPasskey { .. } | AccountChange::ReplaceRecoveryKey { .. } => vec![self.created],
+            AccountChange::Recover { .. } => vec![self.created, self.recovery_key],
+            AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } => Vec::new(),
+        };
+        bits.into_iter().map(CredentialId::from_bytes).collect()
+    }
+}
+
+/// A document that someone claims to have signed.
+struct Signed<'a> {
+    bytes: Vec<u8>,
+    challenge: [u8; 32],
+    document: &'a Document,
+}
+
+impl Signed<'_> {
+    /// What goes into history, and which credential signed.
+    async fn by_passkey(
+        &self,
+        db: &mut Connection,
+        actor: Actor,
+        signature: &Signature,
+        now: Timestamp,
+    ) -> Result<(What, CredentialId), ActionError> {
+        let passkey = find_passkey(db, actor, signature).await?;
+        let signed = SignedAction {
+            document: Bytes(self.bytes.clone()),
+            credential: passkey.id,
+            authenticator_data: Bytes(signature.authenticator_data().to_vec()),
+            client_data: Bytes(signature.client_data().to_vec()),
+            signature: Bytes(signature.bytes().to_vec()),
+            created: created(&self.document.change, document::created_id(&self.challenge)),
+        };
+        verify(db, &passkey, self.document, self.challenge, &signed, now).await?;
+        Ok((What::Action(Box::new(signed)), passkey.id))
+    }
+
+    /// The same, by the actor's recovery key.
+    async fn by_recovery_key(&self, db: &mut Connection, actor: Actor, signature: &[u8]) -> Result<(What, CredentialId), ActionError> {
+        let key = credentials::find_recovery_key(db, actor.organization, actor.user).await?.ok_or(ActionError::NotTheirKit)?;
+        let inconsistent = || StorageError::Inconsistent { table: "credentials", column: "public_key" };
+        let public_key = Bytes::decode(&key.public_key).and_then(|key| key.0.try_into().ok()).ok_or_else(inconsistent)?;
+        PublicKey::Ed25519(public_key)
+            .verify(&recovery_message(&self.bytes), signature)
+            .map_err(|InvalidSignature| ActionError::NotTheirKit)?;
+        let ids = Ids::of(&self.challenge);
+        let signed = SignedRecovery {
+            document: Bytes(self.bytes.clone()),
+            credential: key.id,
+            signature: Bytes(signature.to_vec()),
+            passkey: CredentialId::from_bytes(ids.created),
+            recovery_key: CredentialId::from_bytes(ids.recovery_key),
+        };
+        Ok((What::Recovery(Box::new(signed)), key.id))
     }
 }
 

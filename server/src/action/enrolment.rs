@@ -52,17 +52,30 @@ pub(super) enum Use {
 }
 
 impl Road {
-    /// Asks for a new passkey of this user: the options for `navigator.credentials.create()`.
+    /// Asks for one more passkey of this user, of an authenticator that has none of theirs yet: the options for
+    /// `navigator.credentials.create()`.
     ///
     /// # Errors
     /// When the user isn't there, or the database fails.
     pub async fn ask_for_passkey(&self, db: &mut Connection, whom: Actor) -> Result<Value, ActionError> {
+        let present = credentials::allowed(db, whom.organization, whom.user).await?;
+        let present: Vec<&str> = present.iter().map(|passkey| passkey.credential_id.as_str()).collect();
+        self.ask(db, whom, &present).await
+    }
+
+    /// Asks for a passkey in place of all others, of whatever authenticator.
+    ///
+    /// # Errors
+    /// When the user isn't there, or the database fails.
+    pub async fn ask_for_only_passkey(&self, db: &mut Connection, whom: Actor) -> Result<Value, ActionError> {
+        self.ask(db, whom, &[]).await
+    }
+
+    async fn ask(&self, db: &mut Connection, whom: Actor, present: &[&str]) -> Result<Value, ActionError> {
         let user = users::find(db, whom.organization, whom.user).await?.ok_or(ActionError::NotActive)?;
         let owner =
             Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: user.called(), organization: &user.organization_name };
-        let present = credentials::allowed(db, whom.organization, whom.user).await?;
-        let present: Vec<&str> = present.iter().map(|passkey| passkey.credential_id.as_str()).collect();
-        let begun = self.ceremonies.begin_registration(owner, &present).map_err(ActionError::NewPasskey)?;
+        let begun = self.ceremonies.begin_registration(owner, present).map_err(ActionError::NewPasskey)?;
         self.await_credential(db, &begun.challenge, &Asked { whom, ceremony: Some(begun.ceremony) }).await?;
         Ok(begun.options)
     }
@@ -100,6 +113,11 @@ impl Road {
                 self.asked(db, whom, challenge, how).await?;
                 check_recovery_key(recovery_key, challenge)?;
                 Ok(None)
+            }
+            Change::OwnAccount(AccountChange::Recover { passkey, recovery_key, .. }) => {
+                let asked = self.asked(db, whom, &passkey.challenge, how).await?;
+                check_recovery_key(recovery_key, &passkey.challenge)?;
+                self.finish(&asked, passkey).map(Some)
             }
             _ => Ok(None),
         }

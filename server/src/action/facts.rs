@@ -6,7 +6,7 @@ use app::{
     action::{
         account_change::AccountChange,
         change::{Change, UserRef},
-        rules::{Denial, Facts, PasskeyFacts, UserFacts},
+        rules::{Denial, Facts, PasskeyFacts, Signer, UserFacts},
     },
     domain::{
         operation::{Operation, Operations},
@@ -38,9 +38,15 @@ pub async fn require(db: &mut Connection, actor: Actor, operation: Operation) ->
 }
 
 /// Gathers the facts about this change.
-pub(super) async fn gather(db: &mut Connection, actor: Actor, change: &Change, held: Operations) -> Result<Facts, StorageError> {
+pub(super) async fn gather(
+    db: &mut Connection,
+    actor: Actor,
+    change: &Change,
+    held: Operations,
+    signer: Signer,
+) -> Result<Facts, StorageError> {
     let organization = actor.organization;
-    let mut facts = Facts { held, ..Facts::default() };
+    let mut facts = Facts { held, signer, ..Facts::default() };
     if let Some(user) = change.user()
         && let Some(now) = users::find(db, organization, user.id).await?
     {
@@ -90,7 +96,7 @@ async fn gather_own(db: &mut Connection, actor: Actor, change: &AccountChange, f
         AccountChange::AddPasskey { name, .. } => (None, Some(name)),
         AccountChange::RenamePasskey { id, after, .. } => (Some(*id), Some(after)),
         AccountChange::RemovePasskey { id, .. } => (Some(*id), None),
-        AccountChange::ReplaceRecoveryKey { .. } => (None, None),
+        AccountChange::ReplaceRecoveryKey { .. } | AccountChange::Recover { .. } => (None, None),
     };
     facts.passkeys = passkeys.len();
     let own = passkeys.iter().find(|passkey| Some(passkey.id) == about);

@@ -9,6 +9,7 @@
 //! history finds the same; what is done is in [`apply`], the only place that alters an organization.
 
 mod apply;
+mod break_glass;
 mod commit;
 mod enrolment;
 mod export;
@@ -17,7 +18,7 @@ mod prepare;
 mod record;
 mod tell;
 
-pub use commit::Executed;
+pub use commit::{Executed, Proof};
 pub use enrolment::{check_recovery_key, passkey_credential, recovery_credential};
 pub use export::Export;
 pub use facts::{held_by_active, require};
@@ -81,6 +82,9 @@ pub enum ActionError {
     /// The signature doesn't hold.
     #[error(transparent)]
     Signature(#[from] AssertionError),
+    /// The signature isn't by the key of the actor's recovery kit, or they have none.
+    #[error("the signature isn't by the actor's recovery key")]
+    NotTheirKit,
     /// The new credential was never asked for, too long ago, or it came twice.
     #[error("no challenge waits for this credential")]
     NotAsked,

@@ -14,7 +14,7 @@ use app::{
         bytes::Bytes,
         change::Change,
         document::{self, Document},
-        rules,
+        rules::{self, Signer},
     },
     domain::id::ActionId,
 };
@@ -33,14 +33,14 @@ pub struct Waiting {
 }
 
 impl Road {
-    /// Writes and keeps the document of a change that may be made now.
+    /// Writes and keeps the document of a change that may be made now, to be signed with this.
     ///
     /// # Errors
     /// Why it may not be made, or what failed; then nothing was kept.
-    pub async fn prepare(&self, actor: Actor, change: Change) -> Result<Waiting, ActionError> {
+    pub async fn prepare(&self, actor: Actor, change: Change, signer: Signer) -> Result<Waiting, ActionError> {
         let mut db = self.storage.connection().await?;
         let (user, held) = held_by_active(&mut db, actor).await?;
-        rules::check(&change, &gather(&mut db, actor, &change, held).await?)?;
+        rules::check(&change, &gather(&mut db, actor, &change, held, signer).await?)?;
         self.check_new(&mut db, actor, &change, Use::Look).await?;
         let now = self.ambient.now();
         let expires_at = now.plus(ACTION_LIFE);

@@ -68,7 +68,7 @@ impl Road {
             organization: user.organization,
             line: &line,
             action: None,
-            credential: registered.passkey_id,
+            credential: Some(registered.passkey_id),
             actor: user.id,
             subject: None,
             registers: &[registered.passkey_id, registered.recovery_key_id],

@@ -4,11 +4,11 @@ use super::{ActionError, Actor, Road};
 use crate::{
     client::Client,
     mail::message::{self, AccountEvent},
-    storage::{Connection, organizations},
+    storage::{Connection, organizations, permissions},
 };
 use app::{
     action::{account_change::AccountChange, change::UserRef},
-    domain::{id::OrganizationId, time::Timestamp},
+    domain::{id::OrganizationId, text::EmailAddress, time::Timestamp},
 };
 use std::time::Duration;
 
@@ -37,6 +37,16 @@ impl Event {
         }
     }
 
+    /// The server's operator let its owner enrol again.
+    pub(super) fn break_glass() -> Self {
+        Self {
+            subject: "Break-glass: your account was opened by the server's operator",
+            sentence: "Whoever runs the server has ended your passkeys, your recovery kit and your sessions, and made a code with which you enrol \
+                       again. They hand it to you by another way than mail."
+                .to_owned(),
+        }
+    }
+
     pub(super) fn of(change: &AccountChange) -> Self {
         match change {
             AccountChange::AddPasskey { name, .. } => Self {
@@ -51,10 +61,48 @@ impl Event {
                 subject: "A passkey was removed from your account",
                 sentence: format!("The passkey “{name}” was removed from your account."),
             },
+            AccountChange::Recover { name, .. } => Self {
+                subject: "Your account was recovered",
+                sentence: format!(
+                    "Your account was recovered with its recovery kit. Every passkey, the kit and every session of before have ended; the new passkey \
+                     is called “{name}”."
+                ),
+            },
             AccountChange::ReplaceRecoveryKey { .. } => Self {
                 subject: "Your recovery kit was replaced",
                 sentence: "Your recovery kit was replaced. The one before doesn't work any more: destroy it.".to_owned(),
             },
+        }
+    }
+}
+
+/// What admins are told of somebody's account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AdminEvent {
+    /// It was recovered with its kit.
+    Recovered,
+    /// The server's operator let its owner enrol again.
+    BreakGlass,
+}
+
+impl AdminEvent {
+    const fn subject(self) -> &'static str {
+        match self {
+            Self::Recovered => "A user of your organization recovered their account",
+            Self::BreakGlass => "Break-glass: the server's operator opened an account of your organization",
+        }
+    }
+
+    fn sentence(self, whom: &EmailAddress) -> String {
+        match self {
+            Self::Recovered => format!(
+                "{whom} recovered their account with the recovery kit and a code from their mail. Every passkey and session of before has ended; \
+                 their permissions stay. If they don't know of it, deactivate them at once."
+            ),
+            Self::BreakGlass => format!(
+                "Whoever runs the server has ended the passkeys, the recovery kit and the sessions of {whom}, on the server's own machine, and made a \
+                 code to enrol again. Nobody of the organization signed this; it stands in the history, marked. If you didn't ask for it, ask them now."
+            ),
         }
     }
 }
@@ -70,7 +118,7 @@ impl Road {
         organization: OrganizationId,
         whom: &UserRef,
         event: &Event,
-        from: &Client,
+        from: &str,
         at: Timestamp,
     ) -> Result<(), ActionError> {
         let organization_name = organizations::find_name(db, organization).await?.unwrap_or_default();
@@ -80,10 +128,40 @@ impl Road {
             subject: event.subject,
             sentence: &event.sentence,
             at,
-            from: &from.in_words(),
+            from,
             origin: &self.site.origin,
         });
         Ok(self.outbox.queue(db, &message, organization, whom.id, at.plus(WORTH_SENDING)).await?)
+    }
+
+    /// Queues a mail to every other active admin, in the caller's transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn tell_admins(
+        &self,
+        db: &mut Connection,
+        organization: OrganizationId,
+        whom: &UserRef,
+        event: AdminEvent,
+        from: &str,
+        at: Timestamp,
+    ) -> Result<(), ActionError> {
+        let organization_name = organizations::find_name(db, organization).await?.unwrap_or_default();
+        for admin in permissions::other_full_admins(db, organization, whom.id).await? {
+            let message = message::admin_event(&message::AdminEvent {
+                to: &admin.email,
+                organization: &organization_name,
+                subject: event.subject(),
+                sentence: &event.sentence(&whom.email),
+                whom: &whom.email,
+                at,
+                from,
+                link: &format!("{}/org/users/{}", self.site.origin, whom.id),
+            });
+            self.outbox.queue(db, &message, organization, admin.id, at.plus(WORTH_SENDING)).await?;
+        }
+        Ok(())
     }
 
     /// [`Self::tell`], by whoever knows only the ids.
@@ -92,7 +170,7 @@ impl Road {
     /// [`ActionError::NotActive`] when they aren't, or when the database fails.
     pub async fn tell_active(&self, db: &mut Connection, whom: Actor, event: &Event, from: &Client) -> Result<(), ActionError> {
         let (user, _) = super::held_by_active(db, whom).await?;
-        self.tell(db, whom.organization, &user, event, from, self.ambient.now()).await?;
+        self.tell(db, whom.organization, &user, event, &from.in_words(), self.ambient.now()).await?;
         self.outbox.wake();
         Ok(())
     }

@@ -1,10 +1,7 @@
 //! `countersign export`: an organization's history as a file, from the server's own machine.
 
-use crate::{
-    action::ActionError,
-    service::Services,
-    storage::{StorageError, organizations},
-};
+use super::organization::{OrganizationError, chosen};
+use crate::{action::ActionError, service::Services};
 use app::domain::id::OrganizationId;
 use std::{
     fs::File,
@@ -26,24 +23,17 @@ pub struct Export {
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
     /// Which one isn't clear.
-    #[error("there are {} active organizations; say which one with --organization:\n{}", .0.len(), list(.0))]
-    Which(Vec<OrganizationId>),
+    #[error(transparent)]
+    Organization(#[from] OrganizationError),
     /// There is no such organization.
     #[error("there is no such organization")]
     None,
     /// The file can't be written.
     #[error("the export can't be written: {0}")]
     Write(#[from] io::Error),
-    /// The database can't be read.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
     /// The history can't be read.
     #[error(transparent)]
     Action(#[from] ActionError),
-}
-
-fn list(organizations: &[OrganizationId]) -> String {
-    organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// Writes the export.
@@ -51,10 +41,7 @@ fn list(organizations: &[OrganizationId]) -> String {
 /// # Errors
 /// When it isn't complete; a file that was begun is then left without its checkpoint, and doesn't verify.
 pub async fn export(services: &Services, what: &Export) -> Result<(), ExportError> {
-    let organization = match what.organization {
-        Some(organization) => organization,
-        None => only_one(services).await?,
-    };
+    let organization = chosen(services, what.organization).await?;
     let mut export = services.road.export(organization).await?.ok_or(ExportError::None)?;
     let mut output: Box<dyn Write> = match &what.file {
         Some(path) => Box::new(File::create_new(path)?),
@@ -64,13 +51,4 @@ pub async fn export(services: &Services, what: &Export) -> Result<(), ExportErro
         output.write_all(chunk.as_bytes())?;
     }
     Ok(output.flush()?)
-}
-
-async fn only_one(services: &Services) -> Result<OrganizationId, ExportError> {
-    let all = organizations::active(&mut *services.storage.connection().await?).await?;
-    match all.as_slice() {
-        [] => Err(ExportError::None),
-        [one] => Ok(*one),
-        _ => Err(ExportError::Which(all)),
-    }
 }

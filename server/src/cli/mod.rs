@@ -1,7 +1,10 @@
 //! The command line: `countersign [serve]` runs the server, `countersign check` says whether it could, `countersign export`
-//! writes a history into a file, and `countersign verify` verifies such a file anywhere.
+//! writes a history into a file, `countersign verify` verifies such a file anywhere, and `countersign break-glass` lets someone
+//! enrol again whom nobody else can help.
 
+mod break_glass;
 mod export;
+mod organization;
 mod verify;
 
 use crate::{
@@ -10,7 +13,7 @@ use crate::{
     config::{Config, ConfigError, LogFormat, Mail, Settings},
     http,
     mail::{
-        Outbox,
+        Outbox, grouped,
         smtp::{ServerUrlError, Smtp},
         transport::{LocalMailbox, Transport},
         worker,
@@ -20,6 +23,8 @@ use crate::{
     service::{Services, sweep},
     storage::{Storage, StorageError},
 };
+use app::rpc::change::Invitation;
+use break_glass::{BreakGlass, BreakGlassError};
 use clap::{Parser, Subcommand};
 use export::{Export, ExportError};
 use secrecy::ExposeSecret;
@@ -48,6 +53,8 @@ enum Verb {
     Verify(Verify),
     /// Write an organization's history, with its checkpoint, into a file
     Export(Export),
+    /// Let a lone admin who lost every passkey and the recovery kit enrol again; history and every admin are told
+    BreakGlass(BreakGlass),
 }
 
 /// Mails that are delivered at the same time: one that a mail server keeps waiting mustn't hold up the others.
@@ -80,6 +87,8 @@ enum StartError {
     Road(#[from] RoadError),
     #[error(transparent)]
     Export(#[from] ExportError),
+    #[error(transparent)]
+    BreakGlass(#[from] BreakGlassError),
 }
 
 /// Runs the command line; what went wrong is said on standard error.
@@ -90,6 +99,7 @@ pub async fn run() -> ExitCode {
         Verb::Serve => serve(command.settings).await,
         Verb::Check => check(command.settings).await,
         Verb::Export(what) => export_history(command.settings, &what).await,
+        Verb::BreakGlass(what) => let_enrol_again(command.settings, &what).await,
         Verb::Verify(what) => return verify_history(&what),
     };
     match outcome {
@@ -113,6 +123,17 @@ async fn export_history(settings: Settings, what: &Export) -> Result<(), StartEr
     let outcome = export::export(&services, what).await;
     services.storage.close().await;
     Ok(outcome?)
+}
+
+async fn let_enrol_again(settings: Settings, what: &BreakGlass) -> Result<(), StartError> {
+    let services = prepare(&Config::check(settings)?).await?;
+    let outcome = break_glass::break_glass(&services, what, &mut io::stdin().lock(), &mut io::stderr()).await;
+    services.storage.close().await;
+    let Invitation { link, code, expires_at } = outcome?;
+    let words = "Hand these to the user, separately, by ways that you trust. It works until";
+    let code = grouped(&code);
+    say(&format!("\n{words} {}.\n\n  Page   {link}\n  Code   {code}", expires_at.to_minute()), &mut io::stdout());
+    Ok(())
 }
 
 fn verify_history(what: &Verify) -> ExitCode {

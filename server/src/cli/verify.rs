@@ -83,18 +83,26 @@ pub struct Verified {
     name: String,
     users: usize,
     permissions: usize,
+    break_glasses: Vec<u64>,
 }
 
 impl std::fmt::Display for Verified {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { checkpoint, name, users, permissions } = self;
+        let Self { checkpoint, name, users, permissions, break_glasses } = self;
         write!(
             f,
             "Verified: {} entries of “{name}” ({}), {users} users, {permissions} permissions; root {}",
             checkpoint.size,
             checkpoint.organization,
             BASE64.encode(&checkpoint.root)
-        )
+        )?;
+        for index in break_glasses {
+            write!(
+                f,
+                "\nEntry {index} is a break-glass: whoever runs the server opened an account, and nobody of the organization signed it"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -184,6 +192,7 @@ fn read(
         name: state.map(|state| state.name.to_string()).unwrap_or_default(),
         users: state.map_or(0, |state| state.users.len()),
         permissions: state.map_or(0, |state| state.permissions.len()),
+        break_glasses: replay.break_glasses().to_vec(),
     })
 }
 

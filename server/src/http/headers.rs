@@ -12,26 +12,31 @@ use axum::{
 
 /// What isn't a page needs nothing; pages bring their own policy with a nonce.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-const ALWAYS: [(HeaderName, HeaderValue); 5] = [
+const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     // The link in a mail holds an address: no other site is told of it.
     (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    (
-        HeaderName::from_static("permissions-policy"),
-        HeaderValue::from_static(
-            "publickey-credentials-create=(self), publickey-credentials-get=(self), camera=(), microphone=(), geolocation=(), payment=(), usb=()",
-        ),
-    ),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
+const PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
+const ALLOWED: HeaderValue = HeaderValue::from_static(
+    "publickey-credentials-create=(self), publickey-credentials-get=(self), camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+);
+/// The same for the pages that read a recovery kit's square.
+const ALLOWED_WITH_CAMERA: HeaderValue = HeaderValue::from_static(
+    "publickey-credentials-create=(self), publickey-credentials-get=(self), camera=(self), microphone=(), geolocation=(), payment=(), usb=()",
+);
+const READING_KITS: [&str; 2] = ["/account", "/recover/kit"];
 /// Two years, as browsers' preload lists ask.
 const HTTPS_ONLY: HeaderValue = HeaderValue::from_static("max-age=63072000; includeSubDomains");
 
 /// Adds what every answer carries. The state says whether browsers come by https.
 pub async fn secure(State(is_https): State<bool>, request: Request, next: Next) -> Response {
+    let reads_kits = READING_KITS.contains(&request.uri().path());
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    headers.insert(PERMISSIONS, if reads_kits { ALLOWED_WITH_CAMERA } else { ALLOWED });
     for (name, value) in ALWAYS {
         headers.insert(name, value);
     }

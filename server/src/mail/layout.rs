@@ -148,7 +148,7 @@ pub(super) fn name(typed: &str) -> String {
 }
 
 /// `1234567890123456` as `1234 5678 9012 3456`.
-pub(super) fn grouped(code: &str) -> String {
+pub fn grouped(code: &str) -> String {
     let mut out = String::new();
     for (index, char) in code.chars().enumerate() {
         let separator = if index > 0 && index % 4 == 0 { " " } else { "" };

@@ -81,6 +81,93 @@ pub fn account_event(event: &AccountEvent<'_>) -> Message {
     Message { to: event.to.clone(), text: layout::text(&blocks), html: layout::html(&subject, &blocks), subject }
 }
 
+/// What happened to somebody's account, for an admin.
+#[derive(Clone, Copy)]
+pub struct AdminEvent<'a> {
+    /// Which admin.
+    pub to: &'a EmailAddress,
+    /// The organization's name, as typed.
+    pub organization: &'a str,
+    /// In a few words of our own.
+    pub subject: &'a str,
+    /// As a sentence or two, with what to do.
+    pub sentence: &'a str,
+    /// Whose account.
+    pub whom: &'a EmailAddress,
+    /// When.
+    pub at: Timestamp,
+    /// From which browser and address.
+    pub from: &'a str,
+    /// The user's page.
+    pub link: &'a str,
+}
+
+/// The mail about it.
+pub fn admin_event(event: &AdminEvent<'_>) -> Message {
+    let blocks = [
+        Block::Paragraph("Hello,".into()),
+        Block::Paragraph(event.sentence.to_owned()),
+        Block::Facts(vec![
+            ("Account", event.whom.to_string()),
+            ("When", event.at.to_minute()),
+            ("From", event.from.to_owned()),
+            ("Organization", name(event.organization)),
+        ]),
+        Block::Link { label: "Their page".into(), address: event.link.into() },
+    ];
+    let subject = event.subject.to_owned();
+    Message { to: event.to.clone(), text: layout::text(&blocks), html: layout::html(&subject, &blocks), subject }
+}
+
+/// What a mail with a recovery's code tells.
+#[derive(Clone, Copy)]
+pub struct RecoveryCode<'a> {
+    /// Where it goes.
+    pub to: &'a EmailAddress,
+    /// The organization's name, as typed.
+    pub organization: &'a str,
+    /// The organization's id, which tells organizations of one name apart.
+    pub organization_id: OrganizationId,
+    /// Its 16 digits, nothing between them.
+    pub code: &'a str,
+    /// The page to type it on, with the email filled in, never the code.
+    pub link: &'a str,
+    /// Until when the code can be used.
+    pub expires_at: Timestamp,
+    /// When it was asked for.
+    pub at: Timestamp,
+    /// From which browser and address.
+    pub from: &'a str,
+}
+
+/// The mail with the code that begins a recovery.
+pub fn recovery_code(facts: &RecoveryCode<'_>) -> Message {
+    let blocks = [
+        Block::Paragraph("Hello,".into()),
+        Block::Paragraph(format!(
+            "Someone, hopefully you, wants to recover your account in the organization {} on Countersign, because every passkey is lost.",
+            name(facts.organization)
+        )),
+        Block::Paragraph("Your code for it:".into()),
+        Block::Code(grouped(facts.code)),
+        Block::Link { label: "Type it on this page".into(), address: facts.link.into() },
+        Block::Facts(vec![
+            ("Valid until", facts.expires_at.to_minute()),
+            ("Asked for", facts.at.to_minute()),
+            ("From", facts.from.to_owned()),
+            ("Organization", name(facts.organization)),
+            ("Its id", facts.organization_id.to_string()),
+        ]),
+        Block::Paragraph("You need your recovery kit, too: this code alone opens nothing.".into()),
+        Block::Paragraph(
+            "If you didn't ask for this, give the code to nobody, and look whether your kit is where you keep it. Nothing has changed."
+                .into(),
+        ),
+    ];
+    let subject = "Recover your account: your code".to_owned();
+    Message { to: facts.to.clone(), text: layout::text(&blocks), html: layout::html(&subject, &blocks), subject }
+}
+
 /// Who had a mail written, when, and from which browser and address.
 #[derive(Clone, Copy)]
 pub struct By<'a> {

@@ -13,6 +13,8 @@ pub mod smtp;
 pub mod transport;
 pub mod worker;
 
+pub use layout::grouped;
+
 use crate::{
     ambient::Ambient,
     secret::{SealError, ServerSecret},

@@ -201,7 +201,7 @@ impl Ceremonies {
     /// # Errors
     /// When webauthn-rs refuses the names, or an id isn't base64url.
     pub fn begin_registration(&self, owner: Owner<'_>, present: &[&str]) -> Result<Begun, PasskeyError> {
-        let present = present.iter().map(|id| Ok(decode(id, "credential id")?.into())).collect::<Result<Vec<_>, PasskeyError>>()?;
+        let present = present.iter().map(|id| decode(id, "credential id")).collect::<Result<Vec<_>, PasskeyError>>()?;
         let (CreationChallengeResponse { mut public_key }, ceremony) = self.webauthn.start_passkey_registration(
             Uuid::from_bytes(owner.id),
             &name_on_devices(owner.email, owner.organization),

@@ -3,7 +3,10 @@
 use super::{RequestBackend, activity, change::refused, sign_in::signed_out, users};
 use crate::{
     action::{Actor, Event},
-    storage::{Connection, StorageError, challenges, credentials, users as storage_users},
+    storage::{
+        Connection, StorageError, challenges, credentials,
+        users::{self as storage_users, User},
+    },
 };
 use app::{
     action::{bytes::Bytes, recovery_key::verify_recovery_test},
@@ -91,14 +94,19 @@ pub(super) async fn kit_identity(backend: &RequestBackend) -> Result<KitIdentity
     let failed = |error| backend.storage_failed(error);
     let (mut db, actor) = backend.active().await?;
     let user = storage_users::find(&mut db, actor.organization, actor.user).await.map_err(failed)?.ok_or_else(signed_out)?;
-    Ok(KitIdentity {
+    Ok(identity(backend, user))
+}
+
+/// What stands on a kit that this user makes now.
+pub(super) fn identity(backend: &RequestBackend, user: User) -> KitIdentity {
+    KitIdentity {
         name: user.called().to_owned(),
         email: user.email.into(),
         organization: user.organization,
         organization_name: user.organization_name,
         made_at: backend.services.ambient.now(),
         recovery_url: backend.recovery_url(),
-    })
+    }
 }
 
 pub(super) async fn start_kit(backend: &RequestBackend) -> Result<Bytes, Refusal> {

@@ -2,12 +2,17 @@
 
 use super::{RequestBackend, sign_in::signed_out};
 use crate::{
-    action::{ActionError, Actor, held_by_active, require},
+    action::{ActionError, Actor, Executed, Proof, held_by_active, require},
     passkey::Signature,
     storage::{Connection, PooledConnection},
 };
 use app::{
-    action::{bytes::Bytes, change::Change, document::DocumentError, rules::Denial},
+    action::{
+        bytes::Bytes,
+        change::Change,
+        document::DocumentError,
+        rules::{Denial, Signer},
+    },
     domain::{
         id::ActionId,
         operation::{Operation, Operations},
@@ -24,7 +29,7 @@ pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<
         Change::ResendInvitation { user } => backend.services.limits.mail(&user.email)?,
         _ => {}
     }
-    let waiting = backend.services.road.prepare(actor, change).await.map_err(|error| refused(backend, error))?;
+    let waiting = backend.services.road.prepare(actor, change, Signer::Passkey).await.map_err(|error| refused(backend, error))?;
     let credentials: Vec<Value> = waiting
         .passkeys
         .iter()
@@ -39,15 +44,18 @@ pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<
 pub(super) async fn commit(backend: &RequestBackend, action: ActionId, response: Value) -> Result<Receipt, Refusal> {
     let actor = backend.actor().await?;
     let signature = Signature::read(response).map_err(|error| refused(backend, error.into()))?;
-    let executed =
-        backend.services.road.commit(actor, action, &signature, &backend.client).await.map_err(|error| refused(backend, error))?;
-    Ok(Receipt {
-        index: executed.index,
-        executed_at: executed.executed_at,
-        checkpoint: executed.checkpoint,
-        created: executed.created,
-        invitation: executed.invitation,
-    })
+    let executed = backend
+        .services
+        .road
+        .commit(actor, action, Proof::Passkey(&signature), &backend.client)
+        .await
+        .map_err(|error| refused(backend, error))?;
+    Ok(receipt(executed))
+}
+
+pub(super) fn receipt(executed: Executed) -> Receipt {
+    let Executed { index, executed_at, checkpoint, created, invitation } = executed;
+    Receipt { index, executed_at, checkpoint, created, invitation }
 }
 
 impl RequestBackend {
@@ -86,6 +94,10 @@ pub(super) fn refused(backend: &RequestBackend, error: ActionError) -> Refusal {
         ActionError::NotAsked => Refusal::new(
             Code::ActionOver,
             "This took too long, or was done already, so nothing was changed. Begin again; a passkey that your device made for it can be deleted there.",
+        ),
+        ActionError::NotTheirKit => Refusal::new(
+            Code::WrongKit,
+            "This code isn't of the account's present kit, so nothing was changed. Perhaps it belongs to another account, or to a kit that was replaced or used.",
         ),
         error @ ActionError::NewPasskey(_) => {
             tracing::warn!(%error, "a new passkey was refused");

@@ -12,7 +12,7 @@ use crate::{
     passkey::{NewPasskey, Owner},
     storage::{
         StorageError, commit, credentials, history, organizations,
-        registrations::{self, NewCode, Registration as Row},
+        registrations::{self, NewCode, Purpose, Registration as Row},
         users::{self, NewUser, User},
     },
 };
@@ -35,7 +35,7 @@ use serde_json::Value;
 use std::sync::Arc;
 
 /// How often it may be typed wrongly.
-const CODE_TRIES: i64 = 5;
+pub(super) const CODE_TRIES: i64 = 5;
 /// With how many of a user's codes a typed one is compared, so that an old one can be told from a wrong one.
 const CODES_COMPARED: usize = 3;
 
@@ -360,7 +360,8 @@ async fn send_code(
     let failed = |error| backend.storage_failed(error);
     let expires_at = now.plus(CODE_LIFE);
     let id = CodeId::from_bytes(backend.services.ambient.bytes());
-    let new_code = NewCode { id, organization: to.organization, user: to.user, hash, created_at: now, expires_at };
+    let new_code =
+        NewCode { id, organization: to.organization, user: to.user, purpose: Purpose::Registration, hash, created_at: now, expires_at };
     registrations::replace_code(transaction, new_code).await.map_err(failed)?;
     let elsewhere = users::organizations_of(transaction, to.email).await.map_err(failed)?;
     let origin = backend.services.config.origin_text();
@@ -423,11 +424,11 @@ fn check_fields(new: &NewOrganization) -> Result<(EmailAddress, PersonName, Orga
     }
 }
 
-fn check_email(email: &str) -> Result<EmailAddress, Refusal> {
+pub(super) fn check_email(email: &str) -> Result<EmailAddress, Refusal> {
     EmailAddress::parse(email).map_err(|error: TextError| Refusal::invalid(vec![complaint("email", &error)]))
 }
 
-fn complaint(field: &str, error: &dyn std::error::Error) -> FieldError {
+pub(super) fn complaint(field: &str, error: &dyn std::error::Error) -> FieldError {
     FieldError { field: field.to_owned(), message: error.to_string() }
 }
 

@@ -3,11 +3,14 @@
 use super::{RequestBackend, change::refused};
 use crate::{
     action::{Actor, Export},
-    storage::{Connection, credentials, history},
+    storage::{Connection, StorageError, credentials, history},
 };
 use app::{
     action::history::entry::{Entry, What},
-    domain::{id::CredentialId, operation::Operation},
+    domain::{
+        id::{CredentialId, OrganizationId},
+        operation::Operation,
+    },
     refusal::{Code, Refusal},
     rpc::history::{HistoryPage, PAGE},
 };
@@ -53,22 +56,8 @@ async fn reader(backend: &RequestBackend) -> Result<(Actor, crate::storage::Pool
 async fn with_proofs(backend: &RequestBackend, db: &mut Connection, actor: Actor, lines: Vec<String>) -> Result<HistoryPage, Refusal> {
     let failed = |error| backend.storage_failed(error);
     let entries: Vec<Entry> = lines.iter().filter_map(|line| Entry::parse(line).ok()).collect();
-    let mut registrations = Vec::new();
-    let mut seen = BTreeSet::<CredentialId>::new();
-    for entry in &entries {
-        let (credential, signs) = match &entry.what {
-            What::Genesis(genesis) => (genesis.credentials.passkey.id, false),
-            What::Registration(registration) => (registration.credentials.passkey.id, false),
-            What::Action(action) => (action.credential, true),
-        };
-        let is_new = seen.insert(credential);
-        if signs
-            && is_new
-            && let Some(line) = history::registration_of(db, actor.organization, credential).await.map_err(failed)?
-        {
-            registrations.push(line);
-        }
-    }
+    let seen: BTreeSet<CredentialId> = entries.iter().filter_map(|entry| entry.summary().ok()?.credential).collect();
+    let registrations = proofs(db, actor.organization, &entries).await.map_err(failed)?;
     let mut passkeys = BTreeMap::new();
     for id in seen {
         if let Some(name) = credentials::find_name(db, actor.organization, id).await.map_err(failed)? {
@@ -85,4 +74,33 @@ async fn with_proofs(backend: &RequestBackend, db: &mut Connection, actor: Actor
         checkpoint: backend.services.road.checkpoint(actor.organization, &head).map_err(|error| refused(backend, error.into()))?,
         next,
     })
+}
+
+/// The lines of the entries that registered what signed these, and of those that registered what signed them, and so on; and
+/// the first one, which names the server's key, where the server itself signed.
+async fn proofs(db: &mut Connection, organization: OrganizationId, entries: &[Entry]) -> Result<Vec<String>, StorageError> {
+    let mut wanted: Vec<CredentialId> = entries.iter().filter_map(signer).collect();
+    let mut seen = BTreeSet::new();
+    let mut lines = BTreeSet::new();
+    if entries.iter().any(|entry| matches!(entry.what, What::BreakGlass(_))) {
+        lines.extend(history::from(db, organization, 0, 1).await?);
+    }
+    while let Some(credential) = wanted.pop() {
+        if seen.insert(credential)
+            && let Some(line) = history::registration_of(db, organization, credential).await?
+        {
+            wanted.extend(Entry::parse(&line).ok().as_ref().and_then(signer));
+            lines.insert(line);
+        }
+    }
+    Ok(lines.into_iter().collect())
+}
+
+/// The credential that signed the document in an entry.
+fn signer(entry: &Entry) -> Option<CredentialId> {
+    match &entry.what {
+        What::Action(action) => Some(action.credential),
+        What::Recovery(recovery) => Some(recovery.credential),
+        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => None,
+    }
 }

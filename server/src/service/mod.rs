@@ -11,6 +11,7 @@ mod get_started;
 mod history;
 mod limits;
 mod permissions;
+mod recovery;
 pub mod session;
 mod sessions;
 mod sign_in;
@@ -31,7 +32,11 @@ use crate::{
     storage::{Storage, StorageError, organizations, outbox},
 };
 use app::{
-    action::{account_change::NewRecoveryKey, bytes::Bytes, change::Change},
+    action::{
+        account_change::{AccountChange, NewRecoveryKey},
+        bytes::Bytes,
+        change::Change,
+    },
     domain::{
         id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
         user::UserStatus,
@@ -45,6 +50,7 @@ use app::{
         get_started::{CodeState, NewOrganization, Registration, Started},
         history::HistoryPage,
         permissions::{PermissionDetails, PermissionList},
+        recovery::{PreparedRecovery, Recovery},
         sessions::SessionList,
         sign_in::{SignInChallenge, Viewer},
         users::{UserDetails, UserList},
@@ -238,6 +244,34 @@ impl Backend for RequestBackend {
 
     async fn finish_registration(&self, recovery_key: NewRecoveryKey) -> Result<(), Refusal> {
         get_started::finish_registration(self, recovery_key).await
+    }
+
+    async fn start_recovery(&self, email: String) -> Result<String, Refusal> {
+        recovery::start(self, &email).await.map(String::from)
+    }
+
+    async fn type_recovery_code(&self, email: String, code: String) -> Result<(), Refusal> {
+        recovery::type_code(self, &email, &code).await
+    }
+
+    async fn recovery(&self) -> Result<Recovery, Refusal> {
+        recovery::recovery(self).await
+    }
+
+    async fn prove_recovery_kit(&self, signature: Bytes) -> Result<(), Refusal> {
+        recovery::prove_kit(self, &signature).await
+    }
+
+    async fn start_recovery_passkey(&self) -> Result<Value, Refusal> {
+        recovery::start_passkey(self).await
+    }
+
+    async fn prepare_recovery(&self, change: AccountChange) -> Result<PreparedRecovery, Refusal> {
+        recovery::prepare(self, change).await
+    }
+
+    async fn commit_recovery(&self, action: ActionId, signature: Bytes) -> Result<Receipt, Refusal> {
+        recovery::finish(self, action, &signature).await
     }
 
     async fn start_sign_in(&self) -> Result<SignInChallenge, Refusal> {

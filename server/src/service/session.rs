@@ -1,6 +1,6 @@
 //! What a session remembers: who is signed in, or which registration this browser is in. A new id at every step up.
 
-use super::RequestBackend;
+use super::{RequestBackend, recovery::Recovering};
 use crate::action::Actor;
 use app::{
     domain::{activity::ActivityKind, id::RegistrationId},
@@ -29,6 +29,8 @@ pub mod key {
     pub const SIGNED_IN: &str = "signed_in";
     /// The id of a registration.
     pub const REGISTRATION: &str = "registration";
+    /// Whose account is being recovered in this browser.
+    pub const RECOVERY: &str = "recovery";
     /// Where the session began.
     pub const ADDRESS: &str = "address";
     /// In which browser.
@@ -57,6 +59,16 @@ impl RequestBackend {
     /// Binds a registration to this browser, under a new session id. Whoever was signed in here no longer is.
     pub(super) async fn begin_registration(&self, registration: RegistrationId) -> Result<(), Refusal> {
         self.begin(key::REGISTRATION, registration, REGISTRATION).await
+    }
+
+    /// The recovery that this browser is in, if any.
+    pub(super) async fn recovering(&self) -> Result<Option<Recovering>, Refusal> {
+        self.session.get(key::RECOVERY).await.map_err(|error| self.session_failed(error))
+    }
+
+    /// Binds a recovery to this browser, under a new session id. Whoever was signed in here no longer is.
+    pub(super) async fn begin_recovery(&self, recovering: Recovering) -> Result<(), Refusal> {
+        self.begin(key::RECOVERY, recovering, REGISTRATION).await
     }
 
     /// By what storage knows this browser's session, if it has one.

@@ -151,5 +151,11 @@ fn row(user: users::User, invited_until: Option<Timestamp>, permissions: Vec<Str
 fn recent_entry(line: &str) -> Option<RecentEntry> {
     let entry = Entry::parse(line).ok()?;
     let summary = entry.summary().ok()?;
-    Some(RecentEntry { index: entry.index, who: summary.who.into(), sentence: summary.sentence, at: entry.executed_at })
+    Some(RecentEntry {
+        index: entry.index,
+        who: summary.who.to_string(),
+        sentence: summary.sentence,
+        at: entry.executed_at,
+        is_loud: entry.is_loud(),
+    })
 }

@@ -15,8 +15,8 @@ pub struct NewEntry<'a> {
     pub line: &'a str,
     /// The action, if it is one.
     pub action: Option<ActionId>,
-    /// The credential that signed, or the passkey that was registered.
-    pub credential: CredentialId,
+    /// The credential that signed, or the passkey that was registered; nothing, where the server itself signed.
+    pub credential: Option<CredentialId>,
     /// Who did it.
     pub actor: UserId,
     /// Whom it is about.
@@ -77,7 +77,7 @@ pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>
     .bind(index)
     .bind(entry.line)
     .bind(entry.action.map(|id| id.to_string()))
-    .bind(entry.credential.to_string())
+    .bind(entry.credential.map(|id| id.to_string()).unwrap_or_default())
     .bind(entry.actor.to_string())
     .bind(entry.subject.map(|id| id.to_string()))
     .execute(&mut *db)

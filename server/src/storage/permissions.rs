@@ -375,6 +375,28 @@ pub async fn holders(
         .collect()
 }
 
+/// The active users who have every operation, but for this one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn other_full_admins(db: &mut Connection, organization: OrganizationId, than: UserId) -> Result<Vec<UserRef>, StorageError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "SELECT u.id, u.email FROM permissions p JOIN assignments a ON a.permission_id = p.id JOIN users u ON u.id = a.user_id
+         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.id <> $2
+           AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL ORDER BY u.email_key",
+    )
+    .bind(organization.to_string())
+    .bind(than.to_string())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|(id, email)| {
+            let email = EmailAddress::parse(&email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?;
+            Ok(UserRef { id: parse(&id, "users", "id")?, email })
+        })
+        .collect()
+}
+
 /// Whether anyone else than this user is active and has every operation.
 ///
 /// # Errors

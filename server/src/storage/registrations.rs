@@ -1,8 +1,9 @@
-//! Registration codes, and the registrations that begin when one was typed.
+//! Codes that are mailed, and the registrations that begin when one was typed.
 
 use super::{Connection, StorageError, parse, time};
 use app::domain::{
     id::{CodeId, OrganizationId, RegistrationId, UserId},
+    text::EmailAddress,
     time::Timestamp,
 };
 
@@ -21,6 +22,24 @@ pub struct Code {
     pub ended_at: Option<Timestamp>,
 }
 
+/// What a mailed code is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To sign up.
+    Registration,
+    /// To begin a recovery.
+    Recovery,
+}
+
+impl Purpose {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Registration => "registration",
+            Self::Recovery => "recovery",
+        }
+    }
+}
+
 /// A code to write.
 #[derive(Debug, Clone, Copy)]
 pub struct NewCode<'a> {
@@ -30,6 +49,8 @@ pub struct NewCode<'a> {
     pub organization: OrganizationId,
     /// Whom it lets in.
     pub user: UserId,
+    /// What for.
+    pub purpose: Purpose,
     /// PHC string.
     pub hash: &'a str,
     /// When.
@@ -45,7 +66,7 @@ pub struct NewCode<'a> {
 pub async fn replace_code(db: &mut Connection, code: NewCode<'_>) -> Result<(), StorageError> {
     end_codes(db, code.user, code.created_at).await?;
     sqlx::query(
-        "INSERT INTO registration_codes (id, organization_id, user_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO registration_codes (id, organization_id, user_id, hash, created_at, expires_at, purpose) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(code.id.to_string())
     .bind(code.organization.to_string())
@@ -53,18 +74,20 @@ pub async fn replace_code(db: &mut Connection, code: NewCode<'_>) -> Result<(), 
     .bind(code.hash)
     .bind(code.created_at.as_millis())
     .bind(code.expires_at.as_millis())
+    .bind(code.purpose.name())
     .execute(db)
     .await?;
     Ok(())
 }
 
-/// The user's codes, newest first, at most three: one may be live, the others tell why an old one isn't.
+/// The user's codes to sign up with, newest first, at most three: one may be live, the others tell why an old one isn't.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn newest_codes(db: &mut Connection, user: UserId) -> Result<Vec<Code>, StorageError> {
     let rows: Vec<(String, String, i64, i64, Option<i64>)> = sqlx::query_as(
-        "SELECT id, hash, expires_at, tries, ended_at FROM registration_codes WHERE user_id = $1 ORDER BY created_at DESC, id DESC LIMIT 3",
+        "SELECT id, hash, expires_at, tries, ended_at FROM registration_codes WHERE user_id = $1 AND purpose = 'registration'
+         ORDER BY created_at DESC, id DESC LIMIT 3",
     )
     .bind(user.to_string())
     .fetch_all(db)
@@ -77,6 +100,46 @@ pub async fn newest_codes(db: &mut Connection, user: UserId) -> Result<Vec<Code>
                 expires_at: time(expires_at),
                 tries,
                 ended_at: ended_at.map(time),
+            })
+        })
+        .collect()
+}
+
+/// A code to recover an account with, and whose.
+#[derive(Debug, Clone)]
+pub struct RecoveryCode {
+    /// Id.
+    pub id: CodeId,
+    /// The account's organization.
+    pub organization: OrganizationId,
+    /// The account.
+    pub user: UserId,
+    /// PHC string.
+    pub hash: String,
+    /// Until when it works.
+    pub expires_at: Timestamp,
+}
+
+/// The live codes of every account with this address, newest first, at most six.
+///
+/// # Errors
+/// When the database fails.
+pub async fn recovery_codes(db: &mut Connection, email: &EmailAddress) -> Result<Vec<RecoveryCode>, StorageError> {
+    let rows: Vec<(String, String, String, String, i64)> = sqlx::query_as(
+        "SELECT c.id, c.organization_id, c.user_id, c.hash, c.expires_at FROM registration_codes c JOIN users u ON u.id = c.user_id
+         WHERE u.email_key = $1 AND c.purpose = 'recovery' AND c.ended_at IS NULL ORDER BY c.created_at DESC, c.id DESC LIMIT 6",
+    )
+    .bind(email.key())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|(id, organization, user, hash, expires_at)| {
+            Ok(RecoveryCode {
+                id: parse(&id, "registration_codes", "id")?,
+                organization: parse(&organization, "registration_codes", "organization_id")?,
+                user: parse(&user, "registration_codes", "user_id")?,
+                hash,
+                expires_at: time(expires_at),
             })
         })
         .collect()

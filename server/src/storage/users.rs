@@ -192,6 +192,21 @@ pub async fn find_by_email(
     row.map(User::try_from).transpose()
 }
 
+/// The active users with this address, in whichever organization, newest first, at most six.
+///
+/// # Errors
+/// When the database fails.
+pub async fn active_by_email(db: &mut Connection, email: &EmailAddress) -> Result<Vec<User>, StorageError> {
+    let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(format!(
+        "SELECT {COLUMNS} FROM users u JOIN organizations o ON o.id = u.organization_id
+         WHERE u.email_key = $1 AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL ORDER BY u.created_at DESC, u.id DESC LIMIT 6"
+    )))
+    .bind(email.key())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(User::try_from).collect()
+}
+
 /// The names of the organizations in which this address has a registered user, at most ten.
 ///
 /// # Errors

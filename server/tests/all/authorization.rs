@@ -34,12 +34,14 @@ pub enum Who {
     Stranger,
     /// Someone who typed a code and isn't finished.
     Registering,
+    /// Someone who lost every passkey and typed the code for a recovery.
+    Recovering,
     /// Someone with a session; what they may do is in the table of operations.
     SignedIn,
 }
 
 /// Every endpoint below `/rpc`. A new one doesn't pass before it is in here.
-pub const FUNCTIONS: [(&str, Who); 32] = [
+pub const FUNCTIONS: [(&str, Who); 39] = [
     ("about", Who::Stranger),
     ("local_mails", Who::Stranger),
     ("create_organization", Who::Stranger),
@@ -50,6 +52,13 @@ pub const FUNCTIONS: [(&str, Who); 32] = [
     ("start_passkey", Who::Registering),
     ("keep_passkey", Who::Registering),
     ("finish_registration", Who::Registering),
+    ("start_recovery", Who::Stranger),
+    ("type_recovery_code", Who::Stranger),
+    ("recovery", Who::Recovering),
+    ("prove_recovery_kit", Who::Recovering),
+    ("start_recovery_passkey", Who::Recovering),
+    ("prepare_recovery", Who::Recovering),
+    ("commit_recovery", Who::Recovering),
     ("start_sign_in", Who::Stranger),
     ("finish_sign_in", Who::Stranger),
     ("sign_out", Who::Stranger),
@@ -107,7 +116,14 @@ async fn ask(browser: &Browser, function: &str) -> Answer {
     let arguments: Option<Value> = match function {
         "prepare_change" => Some(json!({ "change": change })),
         "commit_change" => Some(json!({ "action": ActionId::from_bytes([7; 16]), "response": {} })),
-        "start_passkey" | "start_sign_in" | "start_kit_test" | "start_new_passkey" | "start_new_kit" => Some(json!({})),
+        "start_passkey" | "start_sign_in" | "start_kit_test" | "start_new_passkey" | "start_new_kit" | "start_recovery_passkey" => {
+            Some(json!({}))
+        }
+        "prove_recovery_kit" => Some(json!({ "signature": "" })),
+        "prepare_recovery" => {
+            Some(json!({ "change": { "remove_passkey": { "id": CredentialId::from_bytes([7; 16]), "name": "Passkey" } } }))
+        }
+        "commit_recovery" => Some(json!({ "action": ActionId::from_bytes([7; 16]), "signature": "" })),
         "finish_kit_test" => Some(json!({ "id": ChallengeId::from_bytes([7; 16]), "signature": "" })),
         "keep_passkey" => Some(json!({ "response": {} })),
         "finish_registration" => Some(json!({ "recovery_key": nobody })),
@@ -127,55 +143,68 @@ async fn ask(browser: &Browser, function: &str) -> Answer {
 
 async fn only_those_who_may_are_let_in(database: &TestDatabase) {
     let app = TestApp::init(database).await;
-    let mut table = format!("{:<18}stranger  registering  signed in\n", "");
+    let mut table = format!("{:<20}stranger  registering  recovering  signed in\n", "");
     for (function, who) in FUNCTIONS {
         let stranger = app.browser();
         let registering = app.registering("bob@example.org").await.browser;
+        let recovering = app.recovering(&app.admin("cleo@example.org").await).await;
         let signed_in = app.admin("ada@example.org").await.browser;
         let mut row = String::new();
-        for (browser, is, width) in [(&stranger, Who::Stranger, 6), (&registering, Who::Registering, 13), (&signed_in, Who::SignedIn, 11)] {
+        for (browser, is, width) in [
+            (&stranger, Who::Stranger, 6),
+            (&registering, Who::Registering, 13),
+            (&recovering, Who::Recovering, 12),
+            (&signed_in, Who::SignedIn, 11),
+        ] {
             let answer = ask(browser, function).await;
             let is_let_in = answer.status != 401 || answer.refusal().code == Code::UnknownPasskey;
             assert_eq!(is_let_in, who == Who::Stranger || who == is, "{function} for {is:?}: {} {}", answer.status, answer.text());
             write!(row, "{:>width$}", if is_let_in { '✔' } else { '✘' }).unwrap();
         }
-        writeln!(table, "{function:<20}{row}").unwrap();
+        writeln!(table, "{function:<22}{row}").unwrap();
     }
     insta::allow_duplicates! {
         insta::assert_snapshot!(table, @"
-                          stranger  registering  signed in
-        about                    ✔            ✔          ✔
-        local_mails              ✔            ✔          ✔
-        create_organization      ✔            ✔          ✔
-        send_new_code            ✔            ✔          ✔
-        code_state               ✔            ✔          ✔
-        activate                 ✔            ✔          ✔
-        registration             ✘            ✔          ✘
-        start_passkey            ✘            ✔          ✘
-        keep_passkey             ✘            ✔          ✘
-        finish_registration      ✘            ✔          ✘
-        start_sign_in            ✔            ✔          ✔
-        finish_sign_in           ✔            ✔          ✔
-        sign_out                 ✔            ✔          ✔
-        sign_out_everywhere      ✘            ✘          ✔
-        viewer                   ✘            ✘          ✔
-        account                  ✘            ✘          ✔
-        start_kit_test           ✘            ✘          ✔
-        finish_kit_test          ✘            ✘          ✔
-        start_new_passkey        ✘            ✘          ✔
-        kit_identity             ✘            ✘          ✔
-        start_new_kit            ✘            ✘          ✔
-        sessions                 ✘            ✘          ✔
-        end_session              ✘            ✘          ✔
-        end_other_sessions       ✘            ✘          ✔
-        prepare_change           ✘            ✘          ✔
-        commit_change            ✘            ✘          ✔
-        users                    ✘            ✘          ✔
-        user                     ✘            ✘          ✔
-        permissions              ✘            ✘          ✔
-        permission               ✘            ✘          ✔
-        history                  ✘            ✘          ✔
-        history_entry            ✘            ✘          ✔
+                            stranger  registering  recovering  signed in
+        about                      ✔            ✔           ✔          ✔
+        local_mails                ✔            ✔           ✔          ✔
+        create_organization        ✔            ✔           ✔          ✔
+        send_new_code              ✔            ✔           ✔          ✔
+        code_state                 ✔            ✔           ✔          ✔
+        activate                   ✔            ✔           ✔          ✔
+        registration               ✘            ✔           ✘          ✘
+        start_passkey              ✘            ✔           ✘          ✘
+        keep_passkey               ✘            ✔           ✘          ✘
+        finish_registration        ✘            ✔           ✘          ✘
+        start_recovery             ✔            ✔           ✔          ✔
+        type_recovery_code         ✔            ✔           ✔          ✔
+        recovery                   ✘            ✘           ✔          ✘
+        prove_recovery_kit         ✘            ✘           ✔          ✘
+        start_recovery_passkey     ✘            ✘           ✔          ✘
+        prepare_recovery           ✘            ✘           ✔          ✘
+        commit_recovery            ✘            ✘           ✔          ✘
+        start_sign_in              ✔            ✔           ✔          ✔
+        finish_sign_in             ✔            ✔           ✔          ✔
+        sign_out                   ✔            ✔           ✔          ✔
+        sign_out_everywhere        ✘            ✘           ✘          ✔
+        viewer                     ✘            ✘           ✘          ✔
+        account                    ✘            ✘           ✘          ✔
+        start_kit_test             ✘            ✘           ✘          ✔
+        finish_kit_test            ✘            ✘           ✘          ✔
+        start_new_passkey          ✘            ✘           ✘          ✔
+        kit_identity               ✘            ✘           ✘          ✔
+        start_new_kit              ✘            ✘           ✘          ✔
+        sessions                   ✘            ✘           ✘          ✔
+        end_session                ✘            ✘           ✘          ✔
+        end_other_sessions         ✘            ✘           ✘          ✔
+        prepare_change             ✘            ✘           ✘          ✔
+        commit_change              ✘            ✘           ✘          ✔
+        users                      ✘            ✘           ✘          ✔
+        user                       ✘            ✘           ✘          ✔
+        permissions                ✘            ✘           ✘          ✔
+        permission                 ✘            ✘           ✘          ✔
+        history                    ✘            ✘           ✘          ✔
+        history_entry              ✘            ✘           ✘          ✔
         ");
     }
 }
@@ -203,6 +232,7 @@ enum Deed {
     RenamePasskey,
     RemovePasskey,
     ReplaceRecoveryKey,
+    Recover,
     ReadUsers,
     ReadUser,
     ReadPermissions,
@@ -213,7 +243,7 @@ enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -231,6 +261,7 @@ impl Deed {
         Self::RenamePasskey,
         Self::RemovePasskey,
         Self::ReplaceRecoveryKey,
+        Self::Recover,
         Self::ReadUsers,
         Self::ReadUser,
         Self::ReadPermissions,
@@ -260,6 +291,7 @@ impl Deed {
             Change::OwnAccount(AccountChange::RenamePasskey { .. }) => Self::RenamePasskey,
             Change::OwnAccount(AccountChange::RemovePasskey { .. }) => Self::RemovePasskey,
             Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => Self::ReplaceRecoveryKey,
+            Change::OwnAccount(AccountChange::Recover { .. }) => Self::Recover,
         }
     }
 }
@@ -329,7 +361,9 @@ impl Office {
                 self.admin.give(&end_user, &user).await;
                 self.admin.revocation("End user", &user).await
             }
-            Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey => own(deed, person).await,
+            Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey | Deed::Recover => {
+                own(deed, person).await
+            }
             Deed::ReadUsers
             | Deed::ReadUser
             | Deed::ReadPermissions
@@ -350,15 +384,11 @@ async fn own(deed: Deed, person: &mut Person) -> Change {
     let mut device = Device::security_key(&person.device.origin);
     match deed {
         Deed::AddPasskey if is_in => person.adding("Spare", &mut device).await,
-        Deed::AddPasskey => Change::OwnAccount(AccountChange::AddPasskey {
+        Deed::AddPasskey => Change::OwnAccount(AccountChange::AddPasskey { name: passkey_name("Spare"), passkey: no_passkey() }),
+        Deed::Recover => Change::OwnAccount(AccountChange::Recover {
             name: passkey_name("Spare"),
-            passkey: NewPasskey {
-                challenge: Bytes(vec![7; 32]),
-                credential_id: Bytes(vec![7; 32]),
-                client_data: Bytes(vec![7; 32]),
-                attestation_object: Bytes(vec![7; 32]),
-                transports: Vec::new(),
-            },
+            passkey: no_passkey(),
+            recovery_key: RecoveryKit::new().new_key(&Bytes(vec![7; 32])),
         }),
         Deed::RenamePasskey if is_in => renaming(person.passkeys().await[0], "Passkey", "First"),
         Deed::RenamePasskey => renaming(id, "Passkey", "First"),
@@ -370,6 +400,11 @@ async fn own(deed: Deed, person: &mut Person) -> Change {
             recovery_key: RecoveryKit::new().new_key(&Bytes(vec![7; 32])),
         }),
     }
+}
+
+fn no_passkey() -> NewPasskey {
+    let bytes = || Bytes(vec![7; 32]);
+    NewPasskey { challenge: bytes(), credential_id: bytes(), client_data: bytes(), attestation_object: bytes(), transports: Vec::new() }
 }
 
 async fn read(browser: &Browser, deed: Deed, user: &UserRef, permission: &str) -> Verdict {
@@ -389,7 +424,7 @@ async fn read(browser: &Browser, deed: Deed, user: &UserRef, permission: &str) -
 const fn needed(deed: Deed) -> Option<Operation> {
     Some(match deed {
         // Everyone's own account is theirs.
-        Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey => return None,
+        Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey | Deed::Recover => return None,
         Deed::CreateUser | Deed::ResendInvitation | Deed::ShareInvitation | Deed::RevokeInvitation | Deed::ReEnrolUser => {
             Operation::UsersCreate
         }
@@ -444,8 +479,10 @@ async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
             };
             let is_elsewhere = who == "full admin elsewhere";
             let expected = match (who.as_str(), *only) {
-                ("Full admin", _) => DONE,
                 ("deactivated full admin", _) => refused(Code::SignedOut),
+                // With a recovery kit, and with nothing else.
+                _ if deed == Deed::Recover => refused(Code::Conflict),
+                ("Full admin", _) => DONE,
                 _ if needed(deed).is_none() => DONE,
                 ("full admin elsewhere", _)
                     if matches!(

@@ -208,8 +208,18 @@ async fn ask(browser: &Browser, function: &str, home: &Company, ids: &Ids) -> Ve
         "code_state" => vec![browser.code_state(invited, &organization).await],
         "activate" => vec![browser.activate(invited, &organization, "1111222233334444").await],
         // They name nothing of an organization: a challenge belongs to none. Other users' tests and sessions are tried in
-        // `account`, those of other organizations among them.
-        "create_organization" | "keep_passkey" | "finish_registration" | "finish_sign_in" | "finish_kit_test" | "end_session" => Vec::new(),
+        // `account`, and recoveries in `recovery`, those of other organizations among them.
+        "create_organization"
+        | "keep_passkey"
+        | "finish_registration"
+        | "finish_sign_in"
+        | "finish_kit_test"
+        | "end_session"
+        | "start_recovery"
+        | "type_recovery_code"
+        | "prove_recovery_kit"
+        | "prepare_recovery"
+        | "commit_recovery" => Vec::new(),
         "prepare_change" => {
             let mut answers = Vec::new();
             for change in foreign_changes(home, ids) {

@@ -46,8 +46,9 @@ impl fmt::Display for Checkpoint {
     }
 }
 
-/// Signs checkpoints under a name.
+/// Signs checkpoints under a name, and with the same key what the server says in history.
 pub struct CheckpointSigner {
+    pair: Ed25519KeyPair,
     secret: String,
     public: String,
 }
@@ -66,6 +67,7 @@ impl CheckpointSigner {
         let signer = Self {
             secret: format!("PRIVATE+KEY+{name}+{hash}+{}", BASE64.encode(&typed(seed))),
             public: format!("{name}+{hash}+{}", BASE64.encode(&public)),
+            pair,
         };
         StandardSigner::new(&signer.secret).map_err(|error| key(&error))?;
         Ok(signer)
@@ -74,6 +76,11 @@ impl CheckpointSigner {
     /// The key that checkpoints are verified by: `name+hash+base64`.
     pub fn key(&self) -> &str {
         &self.public
+    }
+
+    /// Ed25519 over a framed message: no note begins like one.
+    pub fn sign_message(&self, message: &[u8]) -> Vec<u8> {
+        self.pair.sign(message).as_ref().to_vec()
     }
 
     /// The checkpoint as a signed note.

@@ -3,6 +3,7 @@
 use crate::{
     action::{
         bytes::Bytes,
+        challenge::{Purpose, frame},
         change::UserRef,
         cose::{Algorithm, PublicKey},
         document::{Document, DocumentError},
@@ -19,6 +20,7 @@ use crate::{
         time::Timestamp,
     },
 };
+use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
 /// The version of the format.
@@ -50,6 +52,10 @@ pub enum What {
     Registration(Box<Registration>),
     /// A signed change.
     Action(Box<SignedAction>),
+    /// Someone who had lost everything recovered their account.
+    Recovery(Box<SignedRecovery>),
+    /// The server's operator let someone enrol again, on the server's own machine: nobody of the organization signed it.
+    BreakGlass(Box<BreakGlass>),
 }
 
 /// The beginning of an organization. What it says is the server's word; everything after it is proven from it.
@@ -145,6 +151,87 @@ pub struct SignedAction {
     pub created: Option<String>,
 }
 
+/// A recovery with its signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedRecovery {
+    /// The document's bytes; its change is a recovery.
+    pub document: Bytes,
+    /// The recovery key that signed it, and that ended with it.
+    pub credential: CredentialId,
+    /// Ed25519, over the document, framed.
+    pub signature: Bytes,
+    /// Our id of the new passkey; it follows from the document.
+    pub passkey: CredentialId,
+    /// Our id of the new recovery key; it follows from the document.
+    pub recovery_key: CredentialId,
+}
+
+/// What the server says about a break-glass, with its signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreakGlass {
+    /// The bytes of a [`Statement`].
+    pub statement: Bytes,
+    /// Ed25519 by the key of the checkpoints, over the statement, framed.
+    pub signature: Bytes,
+}
+
+/// Whom a break-glass is about, and at which place of which history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// The entry's place.
+    pub index: u64,
+    /// Whose history it is in.
+    pub organization: OrganizationId,
+    /// The entry's time.
+    pub executed_at: Timestamp,
+    /// Who may enrol again.
+    pub user: UserRef,
+}
+
+#[cfg(feature = "ssr")]
+impl Statement {
+    /// The bytes that are signed: canonical JSON (RFC 8785).
+    ///
+    /// # Errors
+    /// Never in practice: there is nothing in it that JSON can't say.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        serde_json_canonicalizer::to_vec(self).map_err(|error| EntryError::Malformed(error.to_string()))
+    }
+}
+
+impl BreakGlass {
+    /// The statement.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn statement(&self) -> Result<Statement, DocumentError> {
+        let malformed = |error: &dyn std::fmt::Display| DocumentError::Malformed(error.to_string());
+        let text = std::str::from_utf8(&self.statement.0).map_err(|error| malformed(&error))?;
+        serde_json::from_str(text).map_err(|error| malformed(&error))
+    }
+
+    /// What the server must have signed.
+    pub fn message(&self) -> Vec<u8> {
+        break_glass_message(&self.statement.0)
+    }
+}
+
+/// What the server signs for a break-glass: the statement, framed.
+pub fn break_glass_message(statement: &[u8]) -> Vec<u8> {
+    frame(Purpose::BreakGlass, statement)
+}
+
+/// The Ed25519 key in C2SP's form of it, `name+hash+base64(1 ‖ key)` (`signed-note`).
+pub fn server_key(checkpoint_key: &str) -> Option<PublicKey> {
+    const ED25519: u8 = 1;
+    let typed = BASE64.decode(checkpoint_key.rsplit_once('+')?.1.as_bytes()).ok()?;
+    let key = typed.strip_prefix(&[ED25519])?;
+    Some(PublicKey::Ed25519(key.try_into().ok()?))
+}
+
 /// Why an entry can't be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EntryError {
@@ -182,19 +269,28 @@ impl Entry {
     pub fn summary(&self) -> Result<Summary, DocumentError> {
         Ok(match &self.what {
             What::Genesis(genesis) => Summary {
-                who: genesis.admin.email.clone(),
+                who: Who::User(genesis.admin.email.clone()),
                 sentence: format!("Created the organization “{}” and became its first admin", genesis.name),
-                credential: genesis.credentials.passkey.id,
+                credential: Some(genesis.credentials.passkey.id),
             },
             What::Registration(registration) => Summary {
-                who: registration.user.email.clone(),
+                who: Who::User(registration.user.email.clone()),
                 sentence: "Signed up with a passkey and a recovery kit".to_owned(),
-                credential: registration.credentials.passkey.id,
+                credential: Some(registration.credentials.passkey.id),
             },
             What::Action(action) => {
                 let document = Document::parse(&action.document.0)?;
-                Summary { who: document.actor.email.clone(), sentence: sentence(&document.change), credential: action.credential }
+                Summary { who: Who::User(document.actor.email), sentence: sentence(&document.change), credential: Some(action.credential) }
             }
+            What::Recovery(recovery) => {
+                let document = Document::parse(&recovery.document.0)?;
+                Summary { who: Who::User(document.actor.email), sentence: sentence(&document.change), credential: Some(recovery.passkey) }
+            }
+            What::BreakGlass(order) => Summary {
+                who: Who::Operator,
+                sentence: format!("Break-glass: let {} enrol again, without anyone's signature", order.statement()?.user.email),
+                credential: None,
+            },
         })
     }
 
@@ -203,7 +299,30 @@ impl Entry {
         match &self.what {
             What::Genesis(genesis) => Some((genesis.admin.id, &genesis.credentials)),
             What::Registration(registration) => Some((registration.user.id, &registration.credentials)),
-            What::Action(_) => None,
+            What::Action(_) | What::Recovery(_) | What::BreakGlass(_) => None,
+        }
+    }
+
+    /// Whether everyone who sees it should look twice.
+    pub const fn is_loud(&self) -> bool {
+        matches!(self.what, What::BreakGlass(_))
+    }
+}
+
+/// Who did something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Who {
+    /// A user, by the address that they had.
+    User(EmailAddress),
+    /// Whoever runs the server.
+    Operator,
+}
+
+impl std::fmt::Display for Who {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(email) => std::fmt::Display::fmt(email, f),
+            Self::Operator => f.write_str("The server's operator"),
         }
     }
 }
@@ -212,11 +331,11 @@ impl Entry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// Who did it.
-    pub who: EmailAddress,
+    pub who: Who,
     /// What they did.
     pub sentence: String,
-    /// The passkey that signed it; of a registration, the one that was registered.
-    pub credential: CredentialId,
+    /// The passkey that signed it; of a registration or a recovery, the one that was registered.
+    pub credential: Option<CredentialId>,
 }
 
 /// SHA-256 of what a signature's check needs: hashing is up to `ring` or WebCrypto.

@@ -9,11 +9,13 @@
 //! What only the whole history shows isn't asked here: whether an entry is missing or comes twice, and whether the actor was
 //! active and allowed to do this at that point. `replay` asks that.
 
-use super::entry::{Credentials, Entry, EntryError, SignedAction, What};
+use super::entry::{BreakGlass, Credentials, Entry, EntryError, SignedAction, SignedRecovery, What, server_key};
 use crate::{
     action::{
-        account_change::{AccountChange, NewPasskey},
+        account_change::{AccountChange, NewPasskey, NewRecoveryKey},
+        bytes::Bytes,
         change::Change,
+        cose::PublicKey,
         document::{Document, DocumentError},
         verify::{AssertionError, RegistrationError},
     },
@@ -109,6 +111,15 @@ pub enum Problem {
         /// What follows from the document.
         expected: String,
     },
+    /// A recovery of something else.
+    #[error("it is signed by a recovery key, but is no recovery")]
+    NoRecovery,
+    /// The server's statement is about another entry.
+    #[error("the server's statement is about another entry than this one")]
+    Statement,
+    /// Nobody knows the server's key.
+    #[error("the entry that names the server's key isn't here or can't be read")]
+    ServerKey,
     /// What the page shows isn't the document's.
     #[error("the fingerprint that is shown isn't its document's, which is {0}")]
     Fingerprint(String),
@@ -132,12 +143,12 @@ pub fn entry(line: &str, organization: OrganizationId, index: u64) -> Result<Ent
     Ok(entry)
 }
 
-/// The document of an action in this entry.
+/// The document in this entry.
 ///
 /// # Errors
 /// When it can't be read, is another organization's, or was executed when its time was over.
-pub fn document(entry: &Entry, action: &SignedAction) -> Result<Document, Problem> {
-    let document = Document::parse(&action.document.0)?;
+pub fn document(entry: &Entry, bytes: &Bytes) -> Result<Document, Problem> {
+    let document = Document::parse(&bytes.0)?;
     if document.organization != entry.organization {
         return Err(Problem::DocumentOrganization(document.organization));
     }
@@ -147,44 +158,60 @@ pub fn document(entry: &Entry, action: &SignedAction) -> Result<Document, Proble
     Ok(document)
 }
 
-/// Where a passkey comes from.
+/// Where a credential comes from.
 #[derive(Debug)]
 pub enum Source<'a> {
-    /// Someone signed up with it, and with a recovery key.
+    /// Someone signed up with it: a passkey and a recovery key together.
     SignUp(&'a Credentials),
-    /// Its owner added it by a change, signed with another passkey: it is worth as much as that signature.
-    Change(Box<Added<'a>>),
+    /// Its owner's change brought it: it is worth as much as the signature in that entry.
+    Change(Box<Brought<'a>>),
 }
 
-/// A passkey that its owner added.
+/// An entry whose change brought a credential.
 #[derive(Debug)]
-pub struct Added<'a> {
+pub struct Brought<'a> {
     /// The entry.
     pub entry: &'a Entry,
-    /// The action in it.
-    pub action: &'a SignedAction,
-    /// The action's document.
+    /// Its document.
     pub document: Document,
-    /// The passkey in the document.
-    pub passkey: NewPasskey,
 }
 
-/// Finds the entry, among `registrations`, that registered the passkey which signed this document in this entry. It comes
+impl Brought<'_> {
+    /// The passkey that it brought, if it did.
+    pub const fn passkey(&self) -> Option<&NewPasskey> {
+        match &self.document.change {
+            Change::OwnAccount(AccountChange::AddPasskey { passkey, .. } | AccountChange::Recover { passkey, .. }) => Some(passkey),
+            _ => None,
+        }
+    }
+
+    /// The recovery key that it brought, if it did.
+    pub const fn recovery_key(&self) -> Option<&NewRecoveryKey> {
+        match &self.document.change {
+            Change::OwnAccount(AccountChange::ReplaceRecoveryKey { recovery_key, .. } | AccountChange::Recover { recovery_key, .. }) => {
+                Some(recovery_key)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Finds the entry, among `registrations`, that registered the credential which signed this document in this entry. It comes
 /// before that entry.
 ///
 /// # Errors
-/// When there is none, or the passkey is another user's, another site's, or too young.
+/// When there is none, or the credential is another user's, another site's, or too young.
 pub fn registration<'a>(
     registrations: &'a [Entry],
     entry: &Entry,
-    action: &SignedAction,
+    credential: CredentialId,
     document: &Document,
 ) -> Result<Source<'a>, Problem> {
     let (registered, owner, rp_id, source) = registrations
         .iter()
         .filter(|registered| registered.organization == entry.organization)
-        .find_map(|registered| source(registered, action.credential))
-        .ok_or(Problem::NotRegistered(action.credential))?;
+        .find_map(|registered| source(registered, credential))
+        .ok_or(Problem::NotRegistered(credential))?;
     if owner != document.actor.id {
         return Err(Problem::NotTheirPasskey(document.actor.email.clone()));
     }
@@ -197,19 +224,53 @@ pub fn registration<'a>(
     Ok(source)
 }
 
-/// The passkey with this id, if this entry registers it; whose it is, and for which relying party.
+/// The credential with this id, if this entry registers it; whose it is, and for which relying party.
 fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, Source<'_>)> {
     if let Some((owner, credentials)) = entry.credentials() {
-        return (credentials.passkey.id == id).then(|| (entry, owner, credentials.rp_id.clone(), Source::SignUp(credentials)));
+        let is_here = [credentials.passkey.id, credentials.recovery_key.id].contains(&id);
+        return is_here.then(|| (entry, owner, credentials.rp_id.clone(), Source::SignUp(credentials)));
     }
-    let What::Action(action) = &entry.what else { return None };
-    if action.created != Some(id.to_string()) {
+    let (bytes, is_here) = match &entry.what {
+        What::Action(action) => (&action.document, action.created == Some(id.to_string())),
+        What::Recovery(recovery) => (&recovery.document, [recovery.passkey, recovery.recovery_key].contains(&id)),
+        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => return None,
+    };
+    if !is_here {
         return None;
     }
-    let document = document(entry, action).ok()?;
-    let Change::OwnAccount(AccountChange::AddPasskey { passkey, .. }) = &document.change else { return None };
-    let (owner, rp_id, passkey) = (document.actor.id, document.rp_id.clone(), passkey.clone());
-    Some((entry, owner, rp_id, Source::Change(Box::new(Added { entry, action, document, passkey }))))
+    let document = document(entry, bytes).ok()?;
+    let (owner, rp_id) = (document.actor.id, document.rp_id.clone());
+    Some((entry, owner, rp_id, Source::Change(Box::new(Brought { entry, document }))))
+}
+
+/// Compares the ids that a recovery names with those that follow from its document.
+///
+/// # Errors
+/// When they differ.
+pub fn check_recovered(recovery: &SignedRecovery, passkey: [u8; 16], recovery_key: [u8; 16]) -> Result<(), Problem> {
+    for (found, bits) in [(recovery.passkey, passkey), (recovery.recovery_key, recovery_key)] {
+        let expected = CredentialId::from_bytes(bits);
+        if found != expected {
+            return Err(Problem::Created { found: found.to_string(), expected: expected.to_string() });
+        }
+    }
+    Ok(())
+}
+
+/// The server's key and what it must have signed for this break-glass, by the first of `registrations`.
+///
+/// # Errors
+/// When the statement is about another entry, or the genesis isn't here.
+pub fn break_glass(registrations: &[Entry], entry: &Entry, order: &BreakGlass) -> Result<(PublicKey, Vec<u8>), Problem> {
+    let statement = order.statement()?;
+    if (statement.index, statement.organization, statement.executed_at) != (entry.index, entry.organization, entry.executed_at) {
+        return Err(Problem::Statement);
+    }
+    let key = registrations.iter().filter(|first| first.organization == entry.organization).find_map(|first| match &first.what {
+        What::Genesis(genesis) => server_key(&genesis.checkpoint_key),
+        _ => None,
+    });
+    Ok((key.ok_or(Problem::ServerKey)?, order.message()))
 }
 
 /// Compares the id that the entry names with the one that follows from its document: `bits` are the first 16 bytes of
@@ -245,7 +306,9 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         | Change::UpdatePermission { .. }
         | Change::ArchivePermission { .. }
         | Change::RevokeAssignment { .. }
-        | Change::OwnAccount(AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. }) => None,
+        | Change::OwnAccount(AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } | AccountChange::Recover { .. }) => {
+            None
+        }
     }
 }
 

@@ -11,7 +11,10 @@
 
 use super::{
     checkpoint::{Checkpoint, CheckpointError},
-    entry::{Credentials, Entry, EntryError, Genesis, Hashes, Registration, SignedAction, What},
+    entry::{
+        BreakGlass, Credentials, Entry, EntryError, Genesis, Hashes, Registration, SignedAction, SignedRecovery, Statement, What,
+        server_key,
+    },
     merkle::Frontier,
     reader::created,
     state::{Index, Passkey, Permission, State, User},
@@ -24,7 +27,8 @@ use crate::{
         change::Change,
         cose::{InvalidSignature, PublicKey},
         document::{self, Document, DocumentError},
-        rules::{self, Denial},
+        recovery_key::recovery_message,
+        rules::{self, Denial, Facts, Signer},
         verify::{AssertionError, RegistrationError},
     },
     domain::{
@@ -84,6 +88,12 @@ pub enum ReplayError {
     /// A registration that doesn't hold.
     #[error("the passkey's registration doesn't hold: {0}")]
     Registration(#[from] RegistrationError),
+    /// The server's statement is about another entry.
+    #[error("the server's statement is about another entry than this one")]
+    Statement,
+    /// The key of the checkpoints can't be read.
+    #[error("the server's key in the genesis can't be read")]
+    ServerKey,
     /// A recovery key that can't be one.
     #[error("the recovery key isn't an Ed25519 key")]
     RecoveryKey,
@@ -193,6 +203,7 @@ struct Begun {
     rp_id_hash: [u8; 32],
     checkpoint_key: String,
     executed: HashSet<ActionId>,
+    break_glasses: Vec<u64>,
 }
 
 impl Replay {
@@ -204,6 +215,11 @@ impl Replay {
     /// The organization after the entries that went through.
     pub fn state(&self) -> Option<&State> {
         self.begun.as_ref().map(|begun| &begun.state)
+    }
+
+    /// The entries that nobody of the organization signed, but the server alone.
+    pub fn break_glasses(&self) -> &[u64] {
+        self.begun.as_ref().map_or(&[], |begun| &begun.break_glasses)
     }
 
     /// Takes the next line; the signatures that it leaves to be checked.
@@ -230,6 +246,8 @@ impl Replay {
             }
             (Some(begun), What::Registration(registration)) => vec![begun.register(&registration)?],
             (Some(begun), What::Action(action)) => begun.act(&action, entry.executed_at)?,
+            (Some(begun), What::Recovery(recovery)) => begun.recover(&recovery, entry.executed_at)?,
+            (Some(begun), What::BreakGlass(order)) => vec![begun.break_glass(&order, entry.index, entry.executed_at)?],
         };
         self.tree.append(line.as_bytes());
         Ok(signatures)
@@ -277,6 +295,7 @@ impl Begun {
             rp_id: credentials.rp_id.clone(),
             checkpoint_key,
             executed: HashSet::new(),
+            break_glasses: Vec::new(),
         };
         let user = User {
             email: admin.email,
@@ -312,7 +331,8 @@ impl Begun {
         let (recovery_key, message) = credentials.recovery_proof().ok_or(ReplayError::RecoveryKey)?;
         let passkey = Passkey { owner: user, key, chosen: credentials.passkey.credential_id.0.clone() };
         self.state.add_passkey(&mut self.index, credentials.passkey.id, passkey).map_err(ReplayError::IdTaken)?;
-        self.state.set_recovery_key(&mut self.index, credentials.recovery_key.id, user).map_err(ReplayError::IdTaken)?;
+        let id = credentials.recovery_key.id;
+        self.state.set_recovery_key(&mut self.index, id, user, recovery_key.clone()).map_err(ReplayError::IdTaken)?;
         self.state.alter(user, |user| {
             user.status = UserStatus::Active;
             user.is_registered = true;
@@ -320,8 +340,9 @@ impl Begun {
         Ok(PendingSignature { key: recovery_key, message, signature: credentials.recovery_key.signature.0.clone() })
     }
 
-    fn act(&mut self, action: &SignedAction, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
-        let document = Document::parse(&action.document.0)?;
+    /// The document in an entry: this history's, for the first time, in time, and by someone active.
+    fn document(&mut self, bytes: &[u8], executed_at: Timestamp) -> Result<Document, ReplayError> {
+        let document = Document::parse(bytes)?;
         if document.organization != self.state.organization {
             return Err(ReplayError::DocumentOrganization(document.organization));
         }
@@ -337,6 +358,12 @@ impl Begun {
         if !self.state.users.get(&actor).is_some_and(is_active) {
             return Err(ReplayError::Actor(actor));
         }
+        Ok(document)
+    }
+
+    fn act(&mut self, action: &SignedAction, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
+        let document = self.document(&action.document.0, executed_at)?;
+        let actor = document.actor.id;
         let challenge = document::challenge(&action.document.0);
         let signature = self.check_signature(action, &document, challenge)?;
         let facts = self.state.facts(&self.index, &document.change, actor);
@@ -364,8 +391,58 @@ impl Begun {
             AccountChange::ReplaceRecoveryKey { challenge, recovery_key } => {
                 self.take_in_recovery_key(recovery_key, challenge, owner, id).map(Some)
             }
-            AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } => Ok(None),
+            // What a recovery brings isn't brought by an action: the rules say so.
+            AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } | AccountChange::Recover { .. } => Ok(None),
         }
+    }
+
+    /// Everything that its owner had goes, and a passkey and a recovery key come, by the word of the recovery key before.
+    fn recover(&mut self, recovery: &SignedRecovery, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
+        let document = self.document(&recovery.document.0, executed_at)?;
+        let actor = document.actor.id;
+        let (_, key) = self
+            .index
+            .recovery_key(actor)
+            .filter(|(id, _)| *id == recovery.credential)
+            .ok_or(ReplayError::Credential(recovery.credential))?;
+        let message = recovery_message(&recovery.document.0);
+        let by_old_key = PendingSignature { key: key.clone(), message, signature: recovery.signature.0.clone() };
+        let facts = Facts { signer: Signer::RecoveryKey, ..self.state.facts(&self.index, &document.change, actor) };
+        rules::check(&document.change, &facts)?;
+        let Change::OwnAccount(AccountChange::Recover { passkey, recovery_key, .. }) = &document.change else {
+            return Err(Denial::NeedsPasskey.into());
+        };
+        let challenge = document::challenge(&recovery.document.0);
+        for (found, bits) in
+            [(recovery.passkey, document::created_id(&challenge)), (recovery.recovery_key, document::created_recovery_key_id(&challenge))]
+        {
+            let expected = CredentialId::from_bytes(bits);
+            if found != expected {
+                return Err(ReplayError::Created { found: found.to_string(), expected: expected.to_string() });
+            }
+        }
+        self.state.drop_credentials(&mut self.index, actor);
+        self.take_in_passkey(passkey, actor, &document.origin, recovery.passkey)?;
+        let by_new_key = self.take_in_recovery_key(recovery_key, &passkey.challenge, actor, recovery.recovery_key)?;
+        Ok(vec![by_old_key, by_new_key])
+    }
+
+    /// Nobody of the organization signed it: the server says so itself, and may only do what this does.
+    fn break_glass(&mut self, order: &BreakGlass, index: u64, executed_at: Timestamp) -> Result<PendingSignature, ReplayError> {
+        let statement = order.statement()?;
+        let user = &statement.user;
+        let expected = Statement { index, organization: self.state.organization, executed_at, user: user.clone() };
+        if statement != expected {
+            return Err(ReplayError::Statement);
+        }
+        let is_theirs = |now: &User| now.email == user.email && now.status != UserStatus::Deactivated;
+        if !self.state.users.get(&user.id).is_some_and(is_theirs) {
+            return Err(ReplayError::Actor(user.id));
+        }
+        let key = server_key(&self.checkpoint_key).ok_or(ReplayError::ServerKey)?;
+        self.state.begin_anew(&mut self.index, user.id);
+        self.break_glasses.push(index);
+        Ok(PendingSignature { key, message: order.message(), signature: order.signature.0.clone() })
     }
 
     fn take_in_passkey(&mut self, new: &NewPasskey, owner: UserId, origin: &str, id: CredentialId) -> Result<(), ReplayError> {
@@ -382,7 +459,7 @@ impl Begun {
         id: CredentialId,
     ) -> Result<PendingSignature, ReplayError> {
         let (key, message) = new.proof(challenge).ok_or(ReplayError::RecoveryKey)?;
-        self.state.set_recovery_key(&mut self.index, id, owner).map_err(ReplayError::IdTaken)?;
+        self.state.set_recovery_key(&mut self.index, id, owner, key.clone()).map_err(ReplayError::IdTaken)?;
         Ok(PendingSignature { key, message, signature: new.signature.0.clone() })
     }
 

@@ -7,7 +7,8 @@ use crate::{
         account_change::AccountChange,
         bytes::Bytes,
         change::Change,
-        rules::{Facts, PasskeyFacts, PermissionFacts, UserFacts},
+        cose::PublicKey,
+        rules::{Facts, PasskeyFacts, PermissionFacts, Signer, UserFacts},
     },
     domain::{
         id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
@@ -84,7 +85,7 @@ pub(super) struct Index {
 #[derive(Debug, Clone, Default)]
 struct Owned {
     passkeys: BTreeSet<CredentialId>,
-    recovery_key: Option<CredentialId>,
+    recovery_key: Option<(CredentialId, PublicKey)>,
 }
 
 /// A passkey that can sign.
@@ -94,6 +95,13 @@ pub(super) struct Passkey {
     pub(super) key: SigningKey,
     /// The id that its authenticator chose.
     pub(super) chosen: Vec<u8>,
+}
+
+impl Index {
+    /// A user's recovery key.
+    pub(super) fn recovery_key(&self, owner: UserId) -> Option<&(CredentialId, PublicKey)> {
+        self.owned.get(&owner)?.recovery_key.as_ref()
+    }
 }
 
 impl State {
@@ -112,7 +120,7 @@ impl State {
         held
     }
 
-    /// What must be known to judge this change. Whether a name looks like another one is left to the server that executed
+    /// What must be known to judge this change, which a passkey signs. Whether a name looks like another one is left to the server that executed
     /// it: that isn't about who may do what, and Unicode's tables of what looks alike change.
     pub(super) fn facts(&self, index: &Index, change: &Change, actor: UserId) -> Facts {
         let user_id = change.user().map(|user| user.id);
@@ -151,6 +159,7 @@ impl State {
                 .full_admins
                 .iter()
                 .any(|id| Some(*id) != user_id && self.users.get(id).is_some_and(|user| user.status == UserStatus::Active)),
+            signer: Signer::Passkey,
             passkey: match change {
                 Change::OwnAccount(AccountChange::RenamePasskey { id, .. } | AccountChange::RemovePasskey { id, .. }) => {
                     index.owned.get(&actor).filter(|owned| owned.passkeys.contains(id)).map(|_| PasskeyFacts { name: None })
@@ -179,8 +188,8 @@ impl State {
     ///
     /// # Errors
     /// The id that is in use already.
-    pub(super) fn set_recovery_key(&mut self, index: &mut Index, id: CredentialId, owner: UserId) -> Result<(), String> {
-        if let Some(old) = index.owned.entry(owner).or_default().recovery_key.replace(id) {
+    pub(super) fn set_recovery_key(&mut self, index: &mut Index, id: CredentialId, owner: UserId, key: PublicKey) -> Result<(), String> {
+        if let Some((old, _)) = index.owned.entry(owner).or_default().recovery_key.replace((id, key)) {
             self.credentials.remove(&old);
         }
         self.add_credential(id, owner)
@@ -223,10 +232,7 @@ impl State {
             }
             Change::ResendInvitation { user } | Change::ShareInvitation { user } => self.alter(user.id, |user| user.is_revoked = false),
             Change::RevokeInvitation { user } => self.alter(user.id, |user| user.is_revoked = true),
-            Change::ReEnrolUser { user } => {
-                self.drop_credentials(index, user.id);
-                self.alter(user.id, |user| (user.status, user.is_registered, user.is_revoked) = (UserStatus::Invited, false, false));
-            }
+            Change::ReEnrolUser { user } => self.begin_anew(index, user.id),
             Change::DeactivateUser { user } => self.alter(user.id, |user| user.status = UserStatus::Deactivated),
             Change::ActivateUser { user } => self.alter(user.id, |user| {
                 user.status = if user.is_registered { UserStatus::Active } else { UserStatus::Invited };
@@ -266,9 +272,18 @@ impl State {
             }
             Change::OwnAccount(AccountChange::RemovePasskey { id, .. }) => self.drop_passkey(index, id),
             Change::OwnAccount(
-                AccountChange::AddPasskey { .. } | AccountChange::RenamePasskey { .. } | AccountChange::ReplaceRecoveryKey { .. },
+                AccountChange::AddPasskey { .. }
+                | AccountChange::RenamePasskey { .. }
+                | AccountChange::ReplaceRecoveryKey { .. }
+                | AccountChange::Recover { .. },
             ) => {}
         }
+    }
+
+    /// Lets a user enrol again: what they signed with ends, and what they may do stays.
+    pub(super) fn begin_anew(&mut self, index: &mut Index, id: UserId) {
+        self.drop_credentials(index, id);
+        self.alter(id, |user| (user.status, user.is_registered, user.is_revoked) = (UserStatus::Invited, false, false));
     }
 
     pub(super) fn alter(&mut self, id: UserId, how: impl FnOnce(&mut User)) {
@@ -286,12 +301,12 @@ impl State {
         self.drop_credentials(index, id);
     }
 
-    fn drop_credentials(&mut self, index: &mut Index, id: UserId) {
+    pub(super) fn drop_credentials(&mut self, index: &mut Index, id: UserId) {
         let Owned { passkeys, recovery_key } = index.owned.remove(&id).unwrap_or_default();
         for passkey in passkeys {
             self.drop_passkey(index, passkey);
         }
-        if let Some(recovery_key) = recovery_key {
+        if let Some((recovery_key, _)) = recovery_key {
             self.credentials.remove(&recovery_key);
         }
     }

@@ -66,6 +66,7 @@ fn facts(status: UserStatus) -> Facts {
         is_assigned: true,
         taken: None,
         another_full_admin: true,
+        signer: Signer::Passkey,
         passkey: Some(PasskeyFacts { name: Some(PasskeyName::parse("YubiKey").unwrap()) }),
         passkeys: 2,
     }
@@ -566,10 +567,11 @@ fn about_ones_own_passkeys() {
     let renamed: fn(&mut Facts) = |facts| facts.passkey = Some(PasskeyFacts { name: Some(PasskeyName::parse("Safe").unwrap()) });
     let unknown: fn(&mut Facts) = |facts| facts.passkey = Some(PasskeyFacts { name: None });
     let gone: fn(&mut Facts) = |facts| facts.passkey = None;
+    let by_kit: fn(&mut Facts) = |facts| facts.signer = Signer::RecoveryKey;
     let taken: fn(&mut Facts) = |facts| facts.taken = Some("YubiKey".to_owned());
     let mut table = Table::default();
     table.of(
-        &Change::OwnAccount(AccountChange::AddPasskey { name: yubikey(), passkey }),
+        &Change::OwnAccount(AccountChange::AddPasskey { name: yubikey(), passkey: passkey.clone() }),
         [("no permission at all", nobody(|_| ())), ("a name in use", nobody(taken))],
     );
     table.of(
@@ -596,9 +598,14 @@ fn about_ones_own_passkeys() {
         ],
     );
     table.of(
-        &Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: bytes(), recovery_key }),
-        [("no permission at all", nobody(|_| ()))],
+        &Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: bytes(), recovery_key: recovery_key.clone() }),
+        [("no permission at all", nobody(|_| ())), ("signed by a kit", nobody(by_kit))],
     );
+    table.of(
+        &Change::OwnAccount(AccountChange::Recover { name: yubikey(), passkey, recovery_key }),
+        [("signed by a kit", nobody(by_kit)), ("signed by a passkey", nobody(|_| ()))],
+    );
+    table.of(&create_user(), [("signed by a kit", but(Active, by_kit))]);
     insta::assert_snapshot!(table.0.join("\n"), @"
     Add the passkey “YubiKey” to your own account
         no permission at all: yes
@@ -618,5 +625,11 @@ fn about_ones_own_passkeys() {
         gone: There is no such passkey in your account any more.
     Replace the recovery kit of your own account
         no permission at all: yes
+        signed by a kit: A recovery kit signs nothing but a recovery.
+    Recover your own account with the recovery kit
+        signed by a kit: yes
+        signed by a passkey: Only a recovery kit can sign this.
+    Create user bob@example.org as Employee
+        signed by a kit: A recovery kit signs nothing but a recovery.
     ");
 }

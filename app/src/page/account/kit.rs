@@ -6,27 +6,17 @@ use crate::{
     browser::recovery_kit,
     component::{
         alert::Alert,
-        field::{Field, FieldKind},
-        form::{FormState, Submit, typed},
+        form::{FormState, Submit},
         icon::{Glyph, Icon},
+        kit_field::{KitField, clear, typed_code},
         moment::Moment,
         relative::Relative,
     },
     domain::time::Timestamp,
-    refusal::{Code, FieldError, Refusal},
+    refusal::{Code, Refusal},
     rpc::account::{self, finish_kit_test, start_kit_test},
 };
 use leptos::{ev::SubmitEvent, html::Input, prelude::*, task::spawn_local};
-
-const CODE: FieldKind = FieldKind {
-    name: "kit",
-    label: "Recovery code",
-    input: "text",
-    autocomplete: "off",
-    inputmode: "text",
-    hint: "35 letters and digits. Capitals, spaces and hyphens don't matter. It stays in this browser.",
-    class: "code",
-};
 
 /// The section of the account's page.
 #[component]
@@ -91,14 +81,10 @@ fn TestKit() -> impl IntoView {
         }
         works.set(false);
         refusal.set(None);
-        let code = match RecoveryCode::parse(&typed(input)) {
+        let code = match typed_code(input) {
             Ok(code) => code,
-            Err(error) => {
-                let complaint = FieldError { field: CODE.name.to_owned(), message: error.to_string() };
-                refusal.set(Some(Refusal {
-                    fields: vec![complaint],
-                    ..Refusal::new(Code::InvalidInput, "This can't be the code of a kit yet. Nothing was sent.")
-                }));
+            Err(refused) => {
+                refusal.set(Some(refused));
                 return;
             }
         };
@@ -108,10 +94,7 @@ fn TestKit() -> impl IntoView {
             busy.set(false);
             match outcome {
                 Ok(()) => {
-                    // A code that is on the screen can be read by whoever passes by.
-                    if let Some(input) = input.get_untracked() {
-                        input.set_value("");
-                    }
+                    clear(input);
                     works.set(true);
                 }
                 Err(refused) => refusal.set(Some(refused)),
@@ -121,7 +104,7 @@ fn TestKit() -> impl IntoView {
     view! {
         <form class="form" method="post" novalidate on:submit=submit>
             <Alert refusal />
-            <Field kind=CODE refusal input />
+            <KitField refusal input />
             <div class="actions">
                 <fieldset class="bare" disabled=move || !alive.get()>
                     <Submit label="Test my kit" busy_label="Testing…" busy main=false />

@@ -13,6 +13,7 @@ use crate::{
     },
     component::{
         alert::Alert,
+        field::{Field, FieldKind},
         form::{react, typed},
         icon::{Glyph, Icon},
         notice::Notice,
@@ -30,6 +31,16 @@ use crate::{
     rpc::{account::start_new_passkey, sign_in::Viewer, users::PasskeyRow},
 };
 use leptos::{ev::SubmitEvent, html::Input, prelude::*, task::spawn_local};
+
+const NAME: FieldKind = FieldKind {
+    name: "name",
+    label: "How to call it",
+    input: "text",
+    autocomplete: "off",
+    inputmode: "text",
+    hint: "Only you and those who may read users see it.",
+    class: "",
+};
 
 /// The section of the account's page.
 #[component]
@@ -95,6 +106,8 @@ fn RenamePasskey(id: CredentialId, name: PasskeyName, signer: Signer) -> impl In
     let complaint = RwSignal::new(None::<String>);
     let input = NodeRef::<Input>::new();
     let value = name.to_string();
+    let complaint_id = format!("rename-{id}");
+    let described_by = complaint_id.clone();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();
         match PasskeyName::parse(&typed(input)) {
@@ -111,10 +124,17 @@ fn RenamePasskey(id: CredentialId, name: PasskeyName, signer: Signer) -> impl In
             <form class="rename-form" method="post" novalidate on:submit=submit>
                 <label>
                     "New name"
-                    <input type="text" autocomplete="off" value=value aria-invalid=move || complaint.get().map(|_| "true") node_ref=input />
+                    <input
+                        type="text"
+                        autocomplete="off"
+                        value=value
+                        aria-invalid=move || complaint.get().map(|_| "true")
+                        aria-describedby=described_by
+                        node_ref=input
+                    />
                 </label>
                 <button type="submit" class="button small">"Review"</button>
-                <p class="complaint" role="alert" hidden=move || complaint.get().is_none()>{move || complaint.get()}</p>
+                <p class="complaint" id=complaint_id role="alert" hidden=move || complaint.get().is_none()>{move || complaint.get()}</p>
             </form>
         </details>
         <SignDialog change=wanted signer after=After::Reload />
@@ -200,7 +220,7 @@ fn NameIt(new: NewPasskey, name: String, wanted: RwSignal<Option<Change>>, refus
         match PasskeyName::parse(&typed(input)) {
             Ok(name) => wanted.set(Some(Change::OwnAccount(AccountChange::AddPasskey { name, passkey: new.clone() }))),
             Err(error) => {
-                let complaint = FieldError { field: "name".to_owned(), message: error.to_string() };
+                let complaint = FieldError { field: NAME.name.to_owned(), message: error.to_string() };
                 refusal.set(Some(Refusal::invalid(vec![complaint])));
             }
         }
@@ -211,7 +231,6 @@ fn NameIt(new: NewPasskey, name: String, wanted: RwSignal<Option<Change>>, refus
             input.select();
         }
     }));
-    let complaint = move || refusal.with(|refusal| refusal.as_ref()?.field("name").map(str::to_owned));
     view! {
         <form class="form card" novalidate on:submit=submit>
             <p role="status">
@@ -219,11 +238,7 @@ fn NameIt(new: NewPasskey, name: String, wanted: RwSignal<Option<Change>>, refus
                 " The passkey is made. It counts once you have signed, with a passkey that you had before, that it is yours."
             </p>
             <Alert refusal />
-            <div class="field">
-                <label for="name">"How to call it"</label>
-                <input id="name" type="text" autocomplete="off" value=name aria-invalid=move || complaint().map(|_| "true") node_ref=input />
-                {move || complaint().map(|complaint| view! { <p class="complaint">{complaint}</p> })}
-            </div>
+            <Field kind=NAME value=name refusal input />
             <div class="actions">
                 <button type="submit" class="button main">"Review and sign"</button>
             </div>

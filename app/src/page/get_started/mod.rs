@@ -24,7 +24,7 @@ pub fn activate_path(email: &str, organization: Option<OrganizationId>) -> Strin
 }
 
 // Writing to a string can't fail.
-fn path(page: &str, email: &str, organization: Option<OrganizationId>) -> String {
+pub(super) fn path(page: &str, email: &str, organization: Option<OrganizationId>) -> String {
     let mut path = format!("{page}?email=");
     for byte in email.bytes() {
         // RFC 3986, section 2.3: these need no escape.

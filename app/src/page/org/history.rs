@@ -159,8 +159,12 @@ pub(super) fn passkey_name(passkeys: &BTreeMap<CredentialId, String>, id: Creden
 /// The challenge of an action's document; only the server computes it while a page is rendered.
 pub(super) fn challenge(line: &str) -> Option<[u8; 32]> {
     #[cfg(feature = "ssr")]
-    if let Ok(Entry { what: What::Action(action), .. }) = Entry::parse(line) {
-        return Some(document::challenge(&action.document.0));
+    if let Ok(entry) = Entry::parse(line) {
+        match entry.what {
+            What::Action(action) => return Some(document::challenge(&action.document.0)),
+            What::Recovery(recovery) => return Some(document::challenge(&recovery.document.0)),
+            What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => {}
+        }
     }
     #[cfg(not(feature = "ssr"))]
     let _ = line;
@@ -260,18 +264,22 @@ fn row(
     let number = index.to_string();
     let path = ["/org/history/", &number].concat();
     let read = Entry::parse(line).ok().and_then(|entry| entry.summary().ok().map(|summary| (entry, summary)));
+    let is_loud = read.as_ref().is_some_and(|(entry, _)| entry.is_loud());
     let what = match read {
         Some((entry, Summary { who, sentence, credential })) => {
             let with = match entry.what {
                 What::Action(_) => "signed with ",
+                What::Recovery(_) => "signed with a recovery kit, registered ",
                 What::Genesis(_) | What::Registration(_) => "registered ",
+                What::BreakGlass(_) => "",
             };
+            let with = credential.map(|id| view! { <span>{with} <bdi>{passkey_name(passkeys, id)}</bdi></span> });
             Either::Left(view! {
                 <p class="entry-sentence"><a href=path dir="auto">{sentence}</a></p>
                 <p class="entry-facts">
                     <span>{who.to_string()}</span>
                     <Moment at=entry.executed_at />
-                    <span>{with} <bdi>{passkey_name(passkeys, credential)}</bdi></span>
+                    {with}
                     {fingerprint
                         .map(|fingerprint| {
                             view! {
@@ -284,7 +292,7 @@ fn row(
         None => Either::Right(view! { <p class="entry-sentence"><a href=path>"This entry can't be read"</a></p> }),
     };
     view! {
-        <li class="entry">
+        <li class=if is_loud { "entry loud" } else { "entry" }>
             <p class="entry-number"><span class="unseen">"Entry "</span>{number}</p>
             <div class="entry-what">{what}</div>
             <VerdictMark verdict />

@@ -9,7 +9,7 @@ use crate::{
         authenticator_data::AuthenticatorData,
         bytes::Bytes,
         document::{self, Document},
-        history::entry::{Credentials, Entry, SignedAction, What},
+        history::entry::{BreakGlass, Credentials, Entry, SignedAction, SignedRecovery, What},
         sentence::details,
     },
     browser::verify_entry::verify_page,
@@ -19,6 +19,7 @@ use crate::{
         frame::{Frame, Place},
         icon::{Glyph, Icon},
         moment::Moment,
+        notice::Notice,
         particulars::Particulars,
         verdict_mark::VerdictMark,
     },
@@ -50,14 +51,14 @@ fn EntryPage(viewer: Viewer, page: HistoryPage, index: u64, line: String) -> imp
     let neighbours = neighbours(index, page.size);
     let challenge = challenge(&line);
     let fingerprint = challenge.map(|challenge| document::fingerprint(&challenge));
-    let (words, content) = match Entry::parse(&line) {
-        Ok(entry) => (words(&entry), content(&entry, &page, challenge)),
-        Err(error) => (error.to_string(), ().into_any()),
+    let (words, content, is_loud) = match Entry::parse(&line) {
+        Ok(entry) => (words(&entry), content(&entry, &page, challenge), entry.is_loud()),
+        Err(error) => (error.to_string(), ().into_any(), false),
     };
     view! {
         <Frame viewer title=format!("Entry {index}") current=Place::History below=true>
             <VerifyingNeedsScript />
-            <p class="entry-words" dir="auto">{words}</p>
+            <p class=if is_loud { "entry-words loud" } else { "entry-words" } dir="auto">{words}</p>
             <VerifiedEntry page fingerprint organization index />
             {content}
             <section class="apart">
@@ -108,9 +109,11 @@ fn words(entry: &Entry) -> String {
 
 fn content(entry: &Entry, page: &HistoryPage, challenge: Option<[u8; 32]>) -> AnyView {
     let Ok(summary) = entry.summary() else { return ().into_any() };
-    let passkey = passkey_name(&page.passkeys, summary.credential);
+    let passkey = summary.credential.map(|id| passkey_name(&page.passkeys, id));
     let proof = match &entry.what {
         What::Action(action) => action_proof(action, challenge),
+        What::Recovery(recovery) => recovery_proof(recovery, challenge),
+        What::BreakGlass(order) => break_glass_proof(order),
         What::Genesis(genesis) => view! {
             <dl class="particulars">
                 {fact("Organization", genesis.name.to_string())}
@@ -135,7 +138,7 @@ fn content(entry: &Entry, page: &HistoryPage, challenge: Option<[u8; 32]>) -> An
         <dl class="particulars">
             {fact("Who", summary.who.to_string())}
             {moment("When, by the server's clock", entry.executed_at)}
-            {fact("Passkey", passkey)}
+            {passkey.map(|passkey| fact("Passkey", passkey))}
             {challenge.map(|challenge| coded("Fingerprint", document::fingerprint(&challenge)))}
         </dl>
         {proof}
@@ -182,6 +185,64 @@ fn action_proof(action: &SignedAction, challenge: Option<[u8; 32]>) -> AnyView {
                 {part("Client data, as text: what the browser says", text(&action.client_data))}
                 {part("Authenticator data, hexadecimal: what the passkey says", HEXLOWER.encode(&action.authenticator_data.0))}
                 {part("Signature over authenticator data and SHA-256 of client data, hexadecimal", HEXLOWER.encode(&action.signature.0))}
+            </details>
+        </section>
+    }
+    .into_any()
+}
+
+/// What a recovery brought, its document, and what was signed.
+fn recovery_proof(recovery: &SignedRecovery, challenge: Option<[u8; 32]>) -> AnyView {
+    let Ok(document) = Document::parse(&recovery.document.0) else { return ().into_any() };
+    view! {
+        <section>
+            <h2>"What was changed"</h2>
+            <Particulars details=details(&document.change) />
+            <dl class="particulars">
+                {coded("New passkey id", recovery.passkey.to_string())}
+                {coded("New recovery key id", recovery.recovery_key.to_string())}
+            </dl>
+        </section>
+        <section>
+            <h2>"How it was signed"</h2>
+            <dl class="particulars">
+                {fact("Signed at", document.origin.clone())}
+                {moment("Document written", document.issued_at)}
+                {moment("Could be executed until", document.expires_at)}
+                {coded("Action", document.id.to_string())}
+                {coded("By the recovery key", recovery.credential.to_string())}
+                {challenge.map(|challenge| coded("Challenge", Bytes(challenge.to_vec()).to_string()))}
+            </dl>
+        </section>
+        <section>
+            <h2>"The document"</h2>
+            <p class="measure">"Set in lines for reading. What was signed are the bytes below, as they are."</p>
+            <pre class="bytes">{in_lines(&recovery.document)}</pre>
+            <details>
+                <summary>"The signed bytes"</summary>
+                {part("Document, as text", text(&recovery.document))}
+                {part("The recovery key's signature over the document, hexadecimal", HEXLOWER.encode(&recovery.signature.0))}
+            </details>
+        </section>
+    }
+    .into_any()
+}
+
+/// What the server said, and with what signature.
+fn break_glass_proof(order: &BreakGlass) -> AnyView {
+    view! {
+        <Notice glyph=Glyph::Warning>
+            <p>
+                "Nobody of the organization signed this. Whoever runs the server ended this user's passkeys, recovery kit and sessions on the server's own machine, and made a code to enrol again. If you didn't ask for it, ask them now."
+            </p>
+        </Notice>
+        <section>
+            <h2>"What the server says"</h2>
+            <pre class="bytes">{in_lines(&order.statement)}</pre>
+            <details>
+                <summary>"The signed bytes"</summary>
+                {part("Statement, as text", text(&order.statement))}
+                {part("The server's signature over it, hexadecimal", HEXLOWER.encode(&order.signature.0))}
             </details>
         </section>
     }

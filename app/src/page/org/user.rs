@@ -275,7 +275,7 @@ fn Changes(changes: Vec<RecentEntry>, now: Timestamp) -> impl IntoView {
                     .into_iter()
                     .map(|entry| {
                         view! {
-                            <li class="row">
+                            <li class=if entry.is_loud { "row loud" } else { "row" }>
                                 <div class="row-words">
                                     <p><a href=format!("/org/history/{}", entry.index)><bdi>{entry.sentence}</bdi></a></p>
                                     <p class="fine">"By " <bdi>{entry.who}</bdi> " · " <Relative at=entry.at now /></p>

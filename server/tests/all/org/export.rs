@@ -215,7 +215,15 @@ async fn lengthen(app: &TestApp, organization: OrganizationId, number: u32) {
         let head = history::claim_head(&mut transaction, organization).await.unwrap().unwrap();
         let line = format!("{{\"line\":{line}}}");
         let (credential, actor) = (CredentialId::from_bytes([7; 16]), UserId::from_bytes([7; 16]));
-        let entry = history::NewEntry { organization, line: &line, action: None, credential, actor, subject: None, registers: &[] };
+        let entry = history::NewEntry {
+            organization,
+            line: &line,
+            action: None,
+            credential: Some(credential),
+            actor,
+            subject: None,
+            registers: &[],
+        };
         history::append(&mut transaction, head, entry).await.unwrap();
     }
     storage::commit(transaction).await.unwrap();

@@ -118,5 +118,7 @@ const fn place(change: &Change) -> usize {
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => 14,
         Change::OwnAccount(AccountChange::RemovePasskey { .. }) => 15,
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => 16,
+        // Nobody who is signed in can: it is told in `recovery`.
+        Change::OwnAccount(AccountChange::Recover { .. }) => KINDS,
     }
 }

@@ -15,4 +15,5 @@ pub mod logs;
 pub mod own_account;
 pub mod person;
 pub mod postgres;
+pub mod recovery;
 pub mod signing;

@@ -139,11 +139,11 @@ fn signed(document: &Document, signer: u8) -> SignedAction {
 fn read(line: &str, registrations: &[Entry]) -> Result<(), Problem> {
     let entry = entry(line, ORGANIZATION, 2)?;
     let What::Action(action) = &entry.what else { panic!("no action") };
-    let document = document(&entry, action)?;
+    let document = document(&entry, &action.document)?;
     let rp_id = sha256(document.rp_id.as_bytes());
-    let key = match registration(registrations, &entry, action, &document)? {
+    let key = match registration(registrations, &entry, action.credential, &document)? {
         Source::SignUp(credentials) => credentials.check_passkey(rp_id)?,
-        Source::Change(added) => added.passkey.check(&added.document.origin, rp_id)?.into(),
+        Source::Change(brought) => brought.passkey().unwrap().check(&brought.document.origin, rp_id)?.into(),
     };
     let challenge = challenge(&action.document.0);
     let hashes = Hashes { rp_id, challenge, client_data: sha256(&action.client_data.0) };

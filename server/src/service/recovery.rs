@@ -1,0 +1,270 @@
+//! Recovering an account whose every passkey is lost: a code by mail, then the recovery kit. Neither is worth anything alone.
+//!
+//! ```text
+//! email ──► code by mail (10 min) ──► this browser recovers an account ──► kit proven, new passkey, new kit ──► a document
+//!                                                                          signed by the old kit's key ──► history
+//! ```
+//!
+//! Whether an address is known shows nowhere: the answers are the same, and so is the work that a caller can time.
+
+use super::{
+    RequestBackend, account,
+    change::{receipt, refused},
+    get_started::{CODE_TRIES, check_email, complaint},
+};
+use crate::{
+    action::{ActionError, Actor, Proof},
+    code::RegistrationCode,
+    mail::message,
+    storage::{
+        Connection, commit,
+        credentials::{self, RecoveryKey},
+        registrations::{self, NewCode, Purpose},
+        users::{self, User},
+    },
+};
+use app::{
+    action::{
+        account_change::AccountChange,
+        bytes::Bytes,
+        change::{Change, UserRef},
+        recovery_key::verify_recovery_test,
+        review,
+        rules::Signer,
+    },
+    domain::{
+        activity::ActivityKind,
+        id::{ActionId, CodeId},
+        text::EmailAddress,
+        time::Timestamp,
+        user::UserStatus,
+    },
+    page::recover::code_path,
+    refusal::{Code, FieldError, Refusal},
+    rpc::{
+        change::Receipt,
+        recovery::{PreparedRecovery, Recovery},
+    },
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{sync::Arc, time::Duration};
+
+/// How long the mailed code works.
+const CODE_LIFE: Duration = Duration::from_mins(10);
+/// With how many codes a typed one is compared: as many as one address can have live.
+const CODES_COMPARED: usize = 6;
+
+/// What a browser's session remembers that typed the right code.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Recovering {
+    whom: Actor,
+    /// What the kit's key signs to show that it is the right one, before anything is made.
+    challenge: Bytes,
+    expires_at: Timestamp,
+}
+
+pub(super) async fn start(backend: &RequestBackend, email: &str) -> Result<EmailAddress, Refusal> {
+    let email = check_email(email)?;
+    backend.services.limits.mail(&email)?;
+    backend.services.storage.ping().await.map_err(|error| backend.storage_failed(error))?;
+    // Behind the answer: how long this takes would tell whether there is such a user.
+    let later = RequestBackend::new(Arc::clone(&backend.services), backend.session.clone(), backend.client.clone());
+    let to = email.clone();
+    tokio::spawn(async move {
+        // A refusal was logged where it arose; the person sees no mail and asks again.
+        let _ = send_codes(&later, &to).await;
+    });
+    Ok(email)
+}
+
+/// A code for every active account of this address that has a kit.
+async fn send_codes(backend: &RequestBackend, email: &EmailAddress) -> Result<(), Refusal> {
+    let failed = |error| backend.storage_failed(error);
+    let services = &backend.services;
+    let mut db = services.storage.connection().await.map_err(failed)?;
+    let accounts = users::active_by_email(&mut db, email).await.map_err(failed)?;
+    drop(db);
+    for user in accounts {
+        let code = RegistrationCode::generate(&services.ambient);
+        let hash = services.codes.hash(&code, &services.ambient).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+        let mut transaction = services.storage.begin().await.map_err(failed)?;
+        let kit = credentials::find_recovery_key(&mut transaction, user.organization, user.id).await.map_err(failed)?;
+        if kit.is_some() {
+            send_code(backend, &mut transaction, &user, &code, &hash).await?;
+            commit(transaction).await.map_err(failed)?;
+            services.outbox.wake();
+        }
+    }
+    Ok(())
+}
+
+async fn send_code(backend: &RequestBackend, db: &mut Connection, user: &User, code: &RegistrationCode, hash: &str) -> Result<(), Refusal> {
+    let services = &backend.services;
+    let now = services.ambient.now();
+    let expires_at = now.plus(CODE_LIFE);
+    let id = CodeId::from_bytes(services.ambient.bytes());
+    let purpose = Purpose::Recovery;
+    let new = NewCode { id, organization: user.organization, user: user.id, purpose, hash, created_at: now, expires_at };
+    registrations::replace_code(db, new).await.map_err(|error| backend.storage_failed(error))?;
+    let message = message::recovery_code(&message::RecoveryCode {
+        to: &user.email,
+        organization: &user.organization_name,
+        organization_id: user.organization,
+        code: code.digits(),
+        link: &format!("{}{}", services.config.origin_text(), code_path(user.email.as_str())),
+        expires_at,
+        at: now,
+        from: &backend.client.in_words(),
+    });
+    let queued = services.outbox.queue(db, &message, user.organization, user.id, expires_at).await;
+    queued.map_err(|error| backend.hide(Code::Internal, &error))
+}
+
+pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str) -> Result<(), Refusal> {
+    let email = check_email(email)?;
+    let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
+    let services = &backend.services;
+    services.limits.code(&email)?;
+    let failed = |error| backend.storage_failed(error);
+    let mut db = services.storage.connection().await.map_err(failed)?;
+    let codes = registrations::recovery_codes(&mut db, &email).await.map_err(failed)?;
+    let mut has_tries = Vec::new();
+    for code in &codes {
+        has_tries.push(registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?);
+    }
+    // The comparison takes a while, and connections are few.
+    drop(db);
+    let hashes = codes.iter().map(|code| code.hash.clone()).collect();
+    let found = services.codes.find(&typed, hashes, CODES_COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+    let Some(place) = found else {
+        let whom = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
+        note_refused(backend, whom);
+        return Err(wrong_code());
+    };
+    let code = &codes[place];
+    if !has_tries[place] {
+        return Err(Refusal::new(Code::EndedCode, "This code was stopped after five wrong tries. Ask for a new one; nothing has changed."));
+    }
+    if code.expires_at <= services.ambient.now() {
+        return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its ten minutes are over. Ask for a new one."));
+    }
+    let mut db = services.storage.connection().await.map_err(failed)?;
+    for code in &codes {
+        registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
+    }
+    drop(db);
+    let whom = Actor { organization: code.organization, user: code.user };
+    let challenge = Bytes(services.ambient.bytes::<32>().to_vec());
+    let expires_at = services.ambient.now().plus(super::session::REGISTRATION);
+    backend.begin_recovery(Recovering { whom, challenge, expires_at }).await
+}
+
+/// Behind the answer, which must take as long when there is nobody.
+fn note_refused(backend: &RequestBackend, whom: Vec<Actor>) {
+    let later = RequestBackend::new(Arc::clone(&backend.services), backend.session.clone(), backend.client.clone());
+    tokio::spawn(async move {
+        let Ok(mut db) = later.services.storage.connection().await else { return };
+        for actor in whom {
+            // What can't be noted is still refused.
+            let _ = later.note(&mut db, actor, ActivityKind::RecoveryRefused).await;
+        }
+    });
+}
+
+pub(super) async fn recovery(backend: &RequestBackend) -> Result<Recovery, Refusal> {
+    let Current { recovering, user, kit, .. } = current(backend).await?;
+    Ok(Recovery {
+        signer: review::Signer { user: UserRef { id: user.id, email: user.email.clone() }, organization: user.organization },
+        challenge: recovering.challenge,
+        salt: kit.salt,
+        expires_at: recovering.expires_at,
+        identity: account::identity(backend, user),
+    })
+}
+
+pub(super) async fn prove_kit(backend: &RequestBackend, signature: &Bytes) -> Result<(), Refusal> {
+    let Current { mut db, recovering, kit, .. } = current(backend).await?;
+    let public_key = Bytes::decode(&kit.public_key).and_then(|key| <[u8; 32]>::try_from(key.0).ok());
+    if public_key.is_some_and(|key| verify_recovery_test(&key, &recovering.challenge.0, &signature.0).is_ok()) {
+        return Ok(());
+    }
+    backend.note(&mut db, recovering.whom, ActivityKind::RecoveryRefused).await.map_err(|error| backend.storage_failed(error))?;
+    Err(refused(backend, ActionError::NotTheirKit))
+}
+
+pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
+    let Current { mut db, recovering, .. } = current(backend).await?;
+    backend.services.road.ask_for_only_passkey(&mut db, recovering.whom).await.map_err(|error| explained(backend, error))
+}
+
+pub(super) async fn prepare(backend: &RequestBackend, change: AccountChange) -> Result<PreparedRecovery, Refusal> {
+    let Current { recovering, .. } = current(backend).await?;
+    let change = Change::OwnAccount(change);
+    let waiting = backend.services.road.prepare(recovering.whom, change, Signer::RecoveryKey).await;
+    let waiting = waiting.map_err(|error| explained(backend, error))?;
+    Ok(PreparedRecovery { action: waiting.action.id, document: Bytes(waiting.action.document) })
+}
+
+pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature: &Bytes) -> Result<Receipt, Refusal> {
+    let Current { db, recovering, .. } = current(backend).await?;
+    drop(db);
+    let whom = recovering.whom;
+    let executed = backend.services.road.commit(whom, action, Proof::RecoveryKey(&signature.0), &backend.client).await;
+    let executed = executed.map_err(|error| explained(backend, error))?;
+    let failed = |error| backend.storage_failed(error);
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    backend.note(&mut db, whom, ActivityKind::Recovered).await.map_err(failed)?;
+    drop(db);
+    backend.begin_session(whom).await.map_err(|refusal| Refusal {
+        message: "Your account is recovered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
+        ..refusal
+    })?;
+    Ok(receipt(executed))
+}
+
+/// The recovery that this browser is in.
+struct Current {
+    db: crate::storage::PooledConnection,
+    recovering: Recovering,
+    user: User,
+    kit: RecoveryKey,
+}
+
+async fn current(backend: &RequestBackend) -> Result<Current, Refusal> {
+    let none = || Refusal::new(Code::NoRecovery, "No recovery is under way in this browser. Begin it again: ask for a code by mail.");
+    let failed = |error| backend.storage_failed(error);
+    let recovering = backend.recovering().await?.filter(|recovering| backend.services.ambient.now() < recovering.expires_at);
+    let recovering = recovering.ok_or_else(none)?;
+    let whom = recovering.whom;
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let user = users::find(&mut db, whom.organization, whom.user).await.map_err(failed)?;
+    // Whoever was shut out in the meantime doesn't come back by this way.
+    let user = user.filter(|user| user.status() == UserStatus::Active).ok_or_else(shut)?;
+    let kit = credentials::find_recovery_key(&mut db, whom.organization, whom.user).await.map_err(failed)?.ok_or_else(none)?;
+    Ok(Current { db, recovering, user, kit })
+}
+
+fn explained(backend: &RequestBackend, error: ActionError) -> Refusal {
+    match error {
+        ActionError::NotActive => shut(),
+        other => refused(backend, other),
+    }
+}
+
+fn shut() -> Refusal {
+    Refusal::new(
+        Code::Conflict,
+        "This account can't be recovered now, and nothing was changed. An admin of your organization can let you in.",
+    )
+}
+
+fn wrong_code() -> Refusal {
+    Refusal {
+        fields: vec![FieldError { field: "code".to_owned(), message: "This isn't the code. Compare it with the newest mail.".to_owned() }],
+        ..Refusal::new(
+            Code::WrongCode,
+            "This isn't a code for this address that works now. After five wrong tries or ten minutes a code stops working; then ask for a new one.",
+        )
+    }
+}
