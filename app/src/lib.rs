@@ -26,6 +26,7 @@ use leptos_router::{
 };
 use page::{
     account::{Account as OwnAccount, ReplaceKit},
+    add_passkey::{AddPasskey, MakeAddedPasskey},
     dev_mail::DevMail,
     get_started::{account::Account, activate::Activate, mail::Mail, passkey::Passkey, recovery_kit::RecoveryKit},
     login::Login,
@@ -92,6 +93,8 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/org/history/:index") view=HistoryEntry ssr=SsrMode::Async />
                 <Route path=path!("/account") view=OwnAccount ssr=SsrMode::Async />
                 <Route path=path!("/account/recovery-kit") view=ReplaceKit ssr=SsrMode::Async />
+                <Route path=path!("/add-passkey") view=AddPasskey ssr=SsrMode::Async />
+                <Route path=path!("/add-passkey/make") view=MakeAddedPasskey ssr=SsrMode::Async />
                 <Route path=path!("/recover") view=Recover ssr=SsrMode::Async />
                 <Route path=path!("/recover/code") view=RecoveryCodePage ssr=SsrMode::Async />
                 <Route path=path!("/recover/kit") view=RecoverWithKit ssr=SsrMode::Async />

@@ -3,12 +3,12 @@
 
 use crate::{
     action::{
-        account_change::{AccountChange, NewRecoveryKey},
+        account_change::{AccountChange, NewPasskey, NewRecoveryKey},
         bytes::Bytes,
         change::Change,
     },
     domain::{
-        id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, ChallengeId, CodeId, OrganizationId, PermissionId, UserId},
         user::UserStatus,
     },
     refusal::{Code, Refusal},
@@ -18,6 +18,7 @@ use crate::{
         change::{Prepared, Receipt},
         get_started::{CodeState, NewOrganization, Registration, Started},
         history::HistoryPage,
+        other_device::{Addition, DeviceOffer, OfferState},
         permissions::{PermissionDetails, PermissionList},
         recovery::{PreparedRecovery, Recovery},
         sessions::SessionList,
@@ -99,6 +100,19 @@ pub trait Backend: Send + Sync {
     async fn kit_identity(&self) -> Result<KitIdentity, Refusal>;
     /// The challenge that a new recovery key of the viewer must sign.
     async fn start_new_kit(&self) -> Result<Bytes, Refusal>;
+
+    /// Makes a code that lets another device make a passkey for the viewer; the code before stops working.
+    async fn offer_passkey(&self) -> Result<DeviceOffer, Refusal>;
+    /// What became of the viewer's own offer.
+    async fn offered_passkey(&self, id: CodeId) -> Result<OfferState, Refusal>;
+    /// Checks a typed code, uses it up, and binds to this browser what follows. Nobody is signed in by it.
+    async fn type_device_code(&self, email: String, code: String) -> Result<(), Refusal>;
+    /// The passkey that is being added in this browser.
+    async fn addition(&self) -> Result<Addition, Refusal>;
+    /// The options for `navigator.credentials.create()`, on the device that typed a code.
+    async fn start_offered_passkey(&self) -> Result<Value, Refusal>;
+    /// Checks a new passkey and shows it where its owner is signed in. It counts once they have signed that it is theirs.
+    async fn present_passkey(&self, passkey: NewPasskey) -> Result<(), Refusal>;
 
     /// The viewer's sessions.
     async fn sessions(&self) -> Result<SessionList, Refusal>;

@@ -26,6 +26,8 @@ pub enum Code {
     NoRegistration,
     /// No recovery is under way in this browser, or it took too long.
     NoRecovery,
+    /// No passkey is being added in this browser, or it took too long.
+    NoAddition,
     /// The passkey's answer didn't hold.
     PasskeyRefused,
     /// Nobody here has this passkey.
@@ -60,7 +62,7 @@ impl Code {
         match self {
             Self::InvalidInput | Self::PasskeyRefused | Self::WrongKit => 422,
             Self::BadRequest | Self::WrongCode | Self::ExpiredCode | Self::EndedCode => 400,
-            Self::NoRegistration | Self::NoRecovery | Self::SignedOut | Self::UnknownPasskey => 401,
+            Self::NoRegistration | Self::NoRecovery | Self::NoAddition | Self::SignedOut | Self::UnknownPasskey => 401,
             Self::Closed | Self::NotPermitted => 403,
             Self::NotFound => 404,
             Self::Conflict => 409,

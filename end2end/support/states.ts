@@ -6,7 +6,7 @@ import { enterAs, fillNewUser, invite, newColleague, pick, review, reviewRefused
 import { strayPasskey, failingCreate, withoutWebAuthn, type Authenticator } from "./passkey.ts";
 import type { Person } from "./person.ts";
 import type { Server, ServerOptions } from "./server.ts";
-import type { MailServer } from "./smtp.ts";
+import { findCode, type MailServer } from "./smtp.ts";
 import { alterLine, flipped, tamperWithDocument, tamperWithHistory } from "./tamper.ts";
 import type { Trouble } from "./trouble.ts";
 import {
@@ -23,6 +23,7 @@ import {
   reload,
   sendNewCode,
   signInByButton,
+  submit,
   typeWrongCode,
   wrongCode,
 } from "./wizard.ts";
@@ -44,6 +45,32 @@ export interface Stage {
 export interface State {
   readonly name: string;
   readonly reach: (stage: Stage) => Promise<void>;
+}
+
+/** To the page that asks for the kit. Returns the kit's code. */
+async function comeToRecovery({ page, mail, person, passkey }: Stage): Promise<string> {
+  const kit = await createOrganization(page, mail, person, passkey);
+  await submit(page, "start_recovery", { email: person.email });
+  const { text } = await mail.next(person.email, 2);
+  await submit(page, "type_recovery_code", { email: person.email, code: findCode(text) ?? "" });
+  await open(page, "/recover/kit");
+  return kit;
+}
+
+async function useKit(page: Page, code: string): Promise<void> {
+  await page.getByLabel("Recovery code").fill(code);
+  await page.getByRole("button", { name: "Continue" }).click();
+  await expect(page.getByText("This is your kit.")).toBeVisible();
+}
+
+/** An organization in which the operator let a colleague enrol again: entry 2. */
+async function breakGlass({ page, mail, person, passkey, server }: Stage): Promise<void> {
+  await createOrganization(page, mail, person, passkey);
+  const organization = (await page.locator("code.id").first().innerText()).trim();
+  const { email } = newColleague(person);
+  await invite(page, passkey, email);
+  const done = await server.command(["break-glass", "--user", email, "--organization", organization], `${email}\n`);
+  expect(done.code, done.stderr).toBe(0);
 }
 
 /** A page as the admin of an organization with people and permissions in every state sees it. */
@@ -338,6 +365,80 @@ export const STATES: readonly State[] = [
     await page.getByRole("button", { name: "Test my kit" }).click();
     await expect(alertOn(page)).toBeVisible();
   }),
+  ofAdmin("account, a new name for a passkey", () => "/account", async ({ page }) => {
+    await page.locator("#passkeys").getByText("Rename", { exact: true }).first().click();
+    await page.getByLabel("New name").first().fill("<b>");
+    await page.locator("#passkeys").getByRole("button", { name: "Review" }).first().click();
+    await expect(page.locator("#passkeys").getByText("Leave out < and >.")).toBeVisible();
+  }),
+  ofAdmin("account, a passkey that was made here", () => "/account", async ({ page, passkey }) => {
+    const key = await passkey.securityKey();
+    await key.approve(() => page.getByRole("button", { name: "Add a passkey on this device" }).click());
+    await expect(page.getByLabel("How to call it")).toBeVisible();
+  }),
+  ofAdmin("account, a code for another device", () => "/account", async ({ page }) => {
+    await page.getByRole("button", { name: "Add on another device" }).click();
+    await expect(page.locator(".device-code")).toBeVisible();
+  }),
+  ofAdmin("account, a new kit", () => "/account/recovery-kit", async ({ page }) => {
+    await readKitCode(page);
+  }),
+  { name: "another device", reach: ({ page }) => open(page, "/add-passkey") },
+  {
+    name: "another device, too late",
+    reach: async ({ page, trouble }) => {
+      trouble.allow(401, "/add-passkey/make");
+      await open(page, "/add-passkey/make");
+    },
+  },
+  { name: "recover", reach: ({ page }) => open(page, "/recover") },
+  { name: "recover, the code", reach: ({ page, person }) => open(page, `/recover/code?email=${encodeURIComponent(person.email)}`) },
+  {
+    name: "recover, the kit",
+    reach: async (stage) => {
+      await comeToRecovery(stage);
+    },
+  },
+  {
+    name: "recover, a new passkey",
+    reach: async (stage) => {
+      await useKit(stage.page, await comeToRecovery(stage));
+    },
+  },
+  {
+    name: "recover, a new kit",
+    reach: async (stage) => {
+      const { page, passkey } = stage;
+      await useKit(page, await comeToRecovery(stage));
+      await passkey.approve(() => page.getByRole("button", { name: "Make a new passkey" }).click());
+      await expectHeading(page, "Save your new kit");
+      await ready(page);
+      await readKitCode(page);
+    },
+  },
+  {
+    name: "recover, nothing under way",
+    reach: async ({ page, trouble }) => {
+      trouble.allow(401, "/recover/kit");
+      await open(page, "/recover/kit");
+    },
+  },
+  {
+    name: "history, a break-glass",
+    reach: async (stage) => {
+      await breakGlass(stage);
+      await open(stage.page, "/org/history");
+      await expect(stage.page.locator(".entry.loud")).toBeVisible();
+    },
+  },
+  {
+    name: "history entry, a break-glass",
+    reach: async (stage) => {
+      await breakGlass(stage);
+      await open(stage.page, "/org/history/2");
+      await expect(stage.page.locator(".entry-words.loud")).toBeVisible();
+    },
+  },
   {
     name: "sign in",
     reach: async ({ page, passkey }) => {

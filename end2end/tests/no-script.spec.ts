@@ -109,6 +109,8 @@ test("the organization's pages read without JavaScript, and say what needs it", 
     ["/org/permissions/new", "New permission", "Changes are signed with a passkey, and that needs JavaScript."],
     [staff.permission.path, staff.permission.name, "Invite people, send an invitation again"],
     [`${staff.permission.path}/edit`, `Edit “${staff.permission.name}”`, "Changes are signed with a passkey, and that needs JavaScript."],
+    ["/account", "Account", "Changing passkeys needs JavaScript."],
+    ["/account/recovery-kit", "New recovery kit", "Making the kit needs JavaScript."],
     ["/org/history", "History", "Verifying in the browser needs JavaScript."],
     ["/org/history/1", "Entry 1", "Verifying in the browser needs JavaScript."],
   ] as const) {

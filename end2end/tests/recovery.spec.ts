@@ -102,9 +102,13 @@ test("the kit's square is read by the camera, where the browser can", async ({ a
     };
     Object.assign(globalThis, {
       BarcodeDetector: class {
-        static getSupportedFormats = (): Promise<string[]> => Promise.resolve(["qr_code"]);
+        static getSupportedFormats(): Promise<string[]> {
+          return Promise.resolve(["qr_code"]);
+        }
         looks = 0;
-        detect = (): Promise<{ rawValue: string }[]> => Promise.resolve((this.looks += 1) < 3 ? [] : [{ rawValue: text }]);
+        detect(): Promise<{ rawValue: string }[]> {
+          return Promise.resolve((this.looks += 1) < 3 ? [] : [{ rawValue: text }]);
+        }
       },
     });
   }, kit);

@@ -1,4 +1,5 @@
-//! Registration codes: 16 digits, typed by hand. They have 53 bits, so only a slow, salted hash of one is kept.
+//! Codes that people type: 16 digits out of a mail, or nine symbols from one device to another. They have 53 and 45 bits, so
+//! only a slow, salted hash of one is kept.
 
 use crate::ambient::Ambient;
 use argon2::{
@@ -60,6 +61,63 @@ impl RegistrationCode {
     }
 }
 
+/// Nine symbols of Crockford's base32.
+const SYMBOLS: usize = 9;
+const CROCKFORD: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+/// What was typed isn't a code for another device.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DeviceCodeError {
+    /// Something that no such code has.
+    #[error("“{0}” isn't in such a code. Compare it with the other device.")]
+    Symbol(char),
+    /// Not nine.
+    #[error("A code has nine letters and digits; these are {0}.")]
+    Length(usize),
+}
+
+/// A code that brings another device to one's account, in readable form.
+pub struct DeviceCode(String);
+
+impl DeviceCode {
+    /// A new one; every symbol is equally likely.
+    pub fn generate(ambient: &Ambient) -> Self {
+        let bytes: [u8; SYMBOLS] = ambient.bytes();
+        Self(bytes.iter().map(|byte| char::from(CROCKFORD[usize::from(byte & 31)])).collect())
+    }
+
+    /// Reads what was typed: spaces, hyphens and capitals don't count, and I, L and O are what they look like.
+    ///
+    /// # Errors
+    /// Says what is wrong, as a sentence for the person who typed it.
+    pub fn parse(typed: &str) -> Result<Self, DeviceCodeError> {
+        let mut symbols = String::with_capacity(SYMBOLS);
+        for char in typed.chars().filter(|char| !(char.is_whitespace() || matches!(char, '-' | '‐' | '‑' | '–' | '—'))).take(200) {
+            symbols.push(match char.to_ascii_uppercase() {
+                'I' | 'L' => '1',
+                'O' => '0',
+                symbol if symbol.is_ascii() && CROCKFORD.contains(&(symbol as u8)) => symbol,
+                _ => return Err(DeviceCodeError::Symbol(char)),
+            });
+        }
+        if symbols.len() == SYMBOLS { Ok(Self(symbols)) } else { Err(DeviceCodeError::Length(symbols.len())) }
+    }
+
+    /// The nine symbols.
+    pub fn symbols(&self) -> &str {
+        &self.0
+    }
+}
+
+/// In groups of three.
+impl std::fmt::Display for DeviceCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (first, rest) = self.0.split_at(3);
+        let (second, third) = rest.split_at(3);
+        write!(f, "{first}-{second}-{third}")
+    }
+}
+
 /// Hashes and compares codes, as many at once as there are processors: each takes 7 MiB.
 pub struct Codes {
     room: Arc<Semaphore>,
@@ -82,8 +140,8 @@ impl Codes {
     ///
     /// # Errors
     /// When the work couldn't be done.
-    pub async fn hash(&self, code: &RegistrationCode, ambient: &Ambient) -> Result<String, Error> {
-        let digits = code.0.clone();
+    pub async fn hash(&self, code: &str, ambient: &Ambient) -> Result<String, Error> {
+        let digits = code.to_owned();
         let salt = SaltString::encode_b64(&ambient.bytes::<16>())?;
         self.work(move || Ok(argon2()?.hash_password(digits.as_bytes(), &salt)?.to_string())).await
     }
@@ -93,8 +151,8 @@ impl Codes {
     ///
     /// # Errors
     /// When a hash can't be read or the work couldn't be done.
-    pub async fn find(&self, code: &RegistrationCode, hashes: Vec<String>, places: usize) -> Result<Option<usize>, Error> {
-        let digits = code.0.clone();
+    pub async fn find(&self, code: &str, hashes: Vec<String>, places: usize) -> Result<Option<usize>, Error> {
+        let digits = code.to_owned();
         self.work(move || {
             let argon2 = argon2()?;
             let mut found = None;
@@ -156,13 +214,26 @@ mod tests {
         assert_eq!(RegistrationCode::parse(&"1".repeat(10_000)).err(), Some(CodeError::Length(200)));
     }
 
+    #[test]
+    fn codes_for_a_device_are_read_as_people_type_them() {
+        let read = |typed: &str| DeviceCode::parse(typed).map(|code| code.to_string());
+        for typed in ["7Q2-MXK-104", "7q2mxk1o4", " 7Q2 MXK lO4 ", "7Q2–MXK‑i04"] {
+            assert_eq!(read(typed).as_deref(), Ok("7Q2-MXK-104"), "{typed}");
+        }
+        assert_eq!(read("7Q2-MXK"), Err(DeviceCodeError::Length(6)));
+        assert_eq!(read("7Q2-MXK-1U4"), Err(DeviceCodeError::Symbol('U')));
+        assert_eq!(read("é"), Err(DeviceCodeError::Symbol('é')));
+        let code = DeviceCode::generate(&Ambient::of_this_machine());
+        assert_eq!(DeviceCode::parse(&code.to_string()).map(|read| read.0), Ok(code.0));
+    }
+
     #[tokio::test]
     async fn a_code_is_found_among_hashes_and_no_other_is() {
         let (codes, ambient) = (Codes::new(), Ambient::of_this_machine());
         let (code, other) = (RegistrationCode::generate(&ambient), RegistrationCode::generate(&ambient));
-        let hashes = vec![codes.hash(&other, &ambient).await.unwrap(), codes.hash(&code, &ambient).await.unwrap()];
+        let hashes = vec![codes.hash(other.digits(), &ambient).await.unwrap(), codes.hash(code.digits(), &ambient).await.unwrap()];
         assert!(!hashes[1].contains(code.digits()));
-        assert_eq!(codes.find(&code, hashes.clone(), 3).await, Ok(Some(1)));
-        assert_eq!(codes.find(&RegistrationCode::generate(&ambient), hashes, 3).await, Ok(None));
+        assert_eq!(codes.find(code.digits(), hashes.clone(), 3).await, Ok(Some(1)));
+        assert_eq!(codes.find(RegistrationCode::generate(&ambient).digits(), hashes, 3).await, Ok(None));
     }
 }

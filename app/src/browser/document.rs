@@ -45,6 +45,12 @@ pub fn go(path: &str) {
     }
 }
 
+/// What stands behind the # of this page's address; the server never sees it.
+pub fn fragment() -> Option<String> {
+    let hash = web_sys::window()?.location().hash().ok()?;
+    hash.strip_prefix('#').map(str::to_owned)
+}
+
 /// Says to whoever waits for it (tests do) that the page is alive: `<html data-hydrated="true">`.
 pub fn mark_hydrated() {
     let root = web_sys::window().and_then(|window| window.document()).and_then(|document| document.document_element());

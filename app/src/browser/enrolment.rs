@@ -6,7 +6,7 @@ use super::{
     webcrypto::sha256,
 };
 use crate::{
-    action::{account_change::NewPasskey, bytes::Bytes, verify::NewCredential},
+    action::{account_change::NewPasskey, bytes::Bytes, document::fingerprint, verify::NewCredential},
     rpc::webauthn_json::WebAuthnJson,
 };
 use serde::Deserialize;
@@ -33,6 +33,14 @@ struct Answer {
     attestation_object: Bytes,
     #[serde(default)]
     transports: Vec<String>,
+}
+
+/// By which people see that two devices speak of the same new passkey: eight symbols of its hash.
+///
+/// # Errors
+/// A sentence, when this browser can't hash.
+pub async fn mark(passkey: &NewPasskey) -> Result<String, String> {
+    Ok(fingerprint(&sha256(&passkey.attestation_object.0).await?))
 }
 
 /// Makes a passkey by these options and checks it as the server will.

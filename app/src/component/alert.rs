@@ -63,6 +63,7 @@ fn label(field: &str) -> &'static str {
 /// Where to go when trying again here can't help.
 const fn way_on(code: Code) -> Option<(&'static str, &'static str)> {
     match code {
+        Code::NoAddition => Some(("/add-passkey", "Enter a code")),
         Code::NoRecovery => Some(("/recover", "Ask for a code again")),
         Code::NoRegistration => Some(("/get-started/activate", "Type the code from your mail again")),
         Code::SignedOut => Some(("/login", "Sign in")),

@@ -5,6 +5,7 @@ use super::{
     icon::{Glyph, Icon},
     seal::Brand,
     sent_back::SentBack,
+    session_watch::SessionWatch,
 };
 use crate::{
     domain::operation::Operation,
@@ -147,6 +148,7 @@ pub fn Frame(
                 </div>
             </header>
             <main id="main" tabindex="-1">
+                <SessionWatch life=viewer.session />
                 <div class="head">
                     {up}
                     <h1><bdi>{breakable(&title)}</bdi></h1>

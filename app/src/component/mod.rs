@@ -24,6 +24,7 @@ pub mod relative;
 pub mod seal;
 pub mod select;
 pub mod sent_back;
+pub mod session_watch;
 pub mod sheet;
 pub mod sign_dialog;
 pub mod verdict_mark;

@@ -32,6 +32,7 @@ const fn words(code: Code) -> &'static str {
         Code::EndedCode => "This code doesn't work any more. Send a new one.",
         Code::NoRegistration => "There is no registration under way in this browser. Type the code from your mail again.",
         Code::NoRecovery => "There is no recovery under way in this browser. Ask for a code by mail again.",
+        Code::NoAddition => "No passkey is being added in this browser. Make a new code on your other device.",
         Code::SignedOut => "You are signed out.",
         Code::Closed => "This server takes no new organizations.",
         Code::NotPermitted => "You aren't allowed to do that. Nothing was changed. Ask an admin of your organization.",

@@ -1,6 +1,7 @@
 //! The pages, one file (or folder) a route. They are rendered by the server only; what lives in the browser are their islands.
 
 pub mod account;
+pub mod add_passkey;
 pub mod dev_mail;
 pub mod get_started;
 pub mod login;

@@ -6,6 +6,7 @@ pub mod account;
 pub mod change;
 pub mod get_started;
 pub mod history;
+pub mod other_device;
 pub mod permissions;
 pub mod recovery;
 pub mod sessions;

@@ -51,6 +51,17 @@ pub struct Viewer {
     pub passkeys: u32,
     /// What they may do.
     pub operations: Operations,
+    /// How long this browser's session goes on.
+    pub session: SessionLife,
+}
+
+/// How long a session goes on from now, in milliseconds: clocks of people's devices are wrong too often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionLife {
+    /// Unless something is heard of the browser.
+    pub idle: u64,
+    /// Whatever happens.
+    pub longest: u64,
 }
 
 impl Viewer {

@@ -59,5 +59,6 @@ pub(super) async fn begin_anew(db: &mut Connection, whom: Actor, now: Timestamp)
     users::begin_anew(db, whom.organization, whom.user).await?;
     credentials::delete_of_user(db, whom.organization, whom.user).await?;
     sessions::delete_of_user(db, whom.organization, whom.user).await?;
+    registrations::end_codes(db, whom.user, now).await?;
     registrations::end_of_user(db, whom.user, now).await
 }

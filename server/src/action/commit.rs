@@ -134,7 +134,7 @@ impl Road {
     /// A registration code with its hash.
     pub(super) async fn fresh_code(&self) -> Result<FreshCode, ActionError> {
         let code = RegistrationCode::generate(&self.ambient);
-        let hash = self.codes.hash(&code, &self.ambient).await.map_err(ActionError::Code)?;
+        let hash = self.codes.hash(code.digits(), &self.ambient).await.map_err(ActionError::Code)?;
         Ok(FreshCode { code, hash })
     }
 }

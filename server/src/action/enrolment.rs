@@ -96,6 +96,20 @@ impl Road {
         Ok(challenges::insert(db, waiting_under(challenge), &state, until).await?)
     }
 
+    /// Checks a passkey that would be brought by a change, whose challenge goes on waiting.
+    ///
+    /// # Errors
+    /// When nobody asked this user for it, or it doesn't hold.
+    pub async fn look_at_passkey(
+        &self,
+        db: &mut Connection,
+        whom: Actor,
+        new: &account_change::NewPasskey,
+    ) -> Result<NewPasskey, ActionError> {
+        let asked = self.asked(db, whom, &new.challenge, Use::Look).await?;
+        self.finish(&asked, new)
+    }
+
     /// Checks the credentials that a change brings; the passkey, if one is among them.
     pub(super) async fn check_new(
         &self,

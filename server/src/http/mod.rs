@@ -69,7 +69,8 @@ pub fn router(services: Arc<Services>) -> Router {
         .with_state(render);
     let not_found = leptos_axum::render_app_to_stream_with_context(|| (), rendered);
     // Where password managers send people to look after their passkeys (W3C, passkey endpoints).
-    let endpoints = json!({ "manage": format!("{}/account", services.config.origin_text()) });
+    let account = format!("{}/account", services.config.origin_text());
+    let endpoints = json!({ "enroll": format!("{account}#passkeys"), "manage": account });
     let files = Router::new()
         .route("/.well-known/passkey-endpoints", get(move || ready(Json(endpoints))))
         .fallback_service(site.not_found_service(any(move |request: Request<Body>| {

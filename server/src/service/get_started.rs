@@ -141,7 +141,8 @@ pub(super) async fn activate(
     // The comparison takes a while, and connections are few.
     drop(db);
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
-    let found = backend.services.codes.find(&typed, hashes, CODES_COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+    let found =
+        backend.services.codes.find(typed.digits(), hashes, CODES_COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
     let (Some(user), Some(code)) = (user, found.and_then(|place| codes.get(place))) else { return Err(wrong_code()) };
     if user.registered_at.is_some() {
         return Err(Refusal::new(Code::EndedCode, "This code was used: you are registered already. Sign in with your passkey."));
@@ -386,7 +387,7 @@ async fn send_code(
 
 async fn new_code(backend: &RequestBackend) -> Result<(RegistrationCode, String), Refusal> {
     let code = RegistrationCode::generate(&backend.services.ambient);
-    let hash = backend.services.codes.hash(&code, &backend.services.ambient).await;
+    let hash = backend.services.codes.hash(code.digits(), &backend.services.ambient).await;
     hash.map(|hash| (code, hash)).map_err(|error| backend.hide(Code::Internal, &error))
 }
 

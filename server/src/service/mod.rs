@@ -10,6 +10,8 @@ mod change;
 mod get_started;
 mod history;
 mod limits;
+mod live_codes;
+mod other_device;
 mod permissions;
 mod recovery;
 pub mod session;
@@ -33,12 +35,12 @@ use crate::{
 };
 use app::{
     action::{
-        account_change::{AccountChange, NewRecoveryKey},
+        account_change::{AccountChange, NewPasskey, NewRecoveryKey},
         bytes::Bytes,
         change::Change,
     },
     domain::{
-        id::{ActionId, ChallengeId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, ChallengeId, CodeId, OrganizationId, PermissionId, UserId},
         user::UserStatus,
     },
     port::Backend,
@@ -49,6 +51,7 @@ use app::{
         change::{Prepared, Receipt},
         get_started::{CodeState, NewOrganization, Registration, Started},
         history::HistoryPage,
+        other_device::{Addition, DeviceOffer, OfferState},
         permissions::{PermissionDetails, PermissionList},
         recovery::{PreparedRecovery, Recovery},
         sessions::SessionList,
@@ -316,6 +319,30 @@ impl Backend for RequestBackend {
 
     async fn start_new_kit(&self) -> Result<Bytes, Refusal> {
         account::start_kit(self).await
+    }
+
+    async fn offer_passkey(&self) -> Result<DeviceOffer, Refusal> {
+        other_device::offer(self).await
+    }
+
+    async fn offered_passkey(&self, id: CodeId) -> Result<OfferState, Refusal> {
+        other_device::offered(self, id).await
+    }
+
+    async fn type_device_code(&self, email: String, code: String) -> Result<(), Refusal> {
+        other_device::type_code(self, &email, &code).await
+    }
+
+    async fn addition(&self) -> Result<Addition, Refusal> {
+        other_device::addition(self).await
+    }
+
+    async fn start_offered_passkey(&self) -> Result<Value, Refusal> {
+        other_device::start_passkey(self).await
+    }
+
+    async fn present_passkey(&self, passkey: NewPasskey) -> Result<(), Refusal> {
+        other_device::present(self, passkey).await
     }
 
     async fn sessions(&self) -> Result<SessionList, Refusal> {

@@ -10,7 +10,8 @@
 use super::{
     RequestBackend, account,
     change::{receipt, refused},
-    get_started::{CODE_TRIES, check_email, complaint},
+    get_started::{check_email, complaint},
+    live_codes::{Tried, compare},
 };
 use crate::{
     action::{ActionError, Actor, Proof},
@@ -52,8 +53,6 @@ use std::{sync::Arc, time::Duration};
 
 /// How long the mailed code works.
 const CODE_LIFE: Duration = Duration::from_mins(10);
-/// With how many codes a typed one is compared: as many as one address can have live.
-const CODES_COMPARED: usize = 6;
 
 /// What a browser's session remembers that typed the right code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -87,7 +86,7 @@ async fn send_codes(backend: &RequestBackend, email: &EmailAddress) -> Result<()
     drop(db);
     for user in accounts {
         let code = RegistrationCode::generate(&services.ambient);
-        let hash = services.codes.hash(&code, &services.ambient).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+        let hash = services.codes.hash(code.digits(), &services.ambient).await.map_err(|error| backend.hide(Code::Internal, &error))?;
         let mut transaction = services.storage.begin().await.map_err(failed)?;
         let kit = credentials::find_recovery_key(&mut transaction, user.organization, user.id).await.map_err(failed)?;
         if kit.is_some() {
@@ -124,31 +123,20 @@ async fn send_code(backend: &RequestBackend, db: &mut Connection, user: &User, c
 pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str) -> Result<(), Refusal> {
     let email = check_email(email)?;
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    let services = &backend.services;
-    services.limits.code(&email)?;
-    let failed = |error| backend.storage_failed(error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
-    let codes = registrations::recovery_codes(&mut db, &email).await.map_err(failed)?;
-    let mut has_tries = Vec::new();
-    for code in &codes {
-        has_tries.push(registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?);
-    }
-    // The comparison takes a while, and connections are few.
-    drop(db);
-    let hashes = codes.iter().map(|code| code.hash.clone()).collect();
-    let found = services.codes.find(&typed, hashes, CODES_COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
-    let Some(place) = found else {
+    let Tried { codes, found } = compare(backend, &email, Purpose::Recovery, typed.digits()).await?;
+    let Some((code, has_try)) = found else {
         let whom = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
         note_refused(backend, whom);
         return Err(wrong_code());
     };
-    let code = &codes[place];
-    if !has_tries[place] {
+    let services = &backend.services;
+    if !has_try {
         return Err(Refusal::new(Code::EndedCode, "This code was stopped after five wrong tries. Ask for a new one; nothing has changed."));
     }
     if code.expires_at <= services.ambient.now() {
         return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its ten minutes are over. Ask for a new one."));
     }
+    let failed = |error| backend.storage_failed(error);
     let mut db = services.storage.connection().await.map_err(failed)?;
     for code in &codes {
         registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;

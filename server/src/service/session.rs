@@ -1,10 +1,11 @@
 //! What a session remembers: who is signed in, or which registration this browser is in. A new id at every step up.
 
-use super::{RequestBackend, recovery::Recovering};
+use super::{RequestBackend, other_device::Adding, recovery::Recovering};
 use crate::action::Actor;
 use app::{
-    domain::{activity::ActivityKind, id::RegistrationId},
+    domain::{activity::ActivityKind, id::RegistrationId, time::Timestamp},
     refusal::{Code, Refusal},
+    rpc::sign_in::SessionLife,
 };
 use data_encoding::BASE64URL_NOPAD;
 use ring::digest::{SHA256, digest};
@@ -31,6 +32,8 @@ pub mod key {
     pub const REGISTRATION: &str = "registration";
     /// Whose account is being recovered in this browser.
     pub const RECOVERY: &str = "recovery";
+    /// To whose account a passkey is being added in this browser.
+    pub const ADDING: &str = "adding";
     /// Where the session began.
     pub const ADDRESS: &str = "address";
     /// In which browser.
@@ -71,9 +74,26 @@ impl RequestBackend {
         self.begin(key::RECOVERY, recovering, REGISTRATION).await
     }
 
+    /// The passkey that is being added in this browser, if any.
+    pub(super) async fn adding(&self) -> Result<Option<Adding>, Refusal> {
+        self.session.get(key::ADDING).await.map_err(|error| self.session_failed(error))
+    }
+
+    /// Binds adding a passkey to this browser, under a new session id. Whoever was signed in here no longer is.
+    pub(super) async fn begin_addition(&self, adding: Adding) -> Result<(), Refusal> {
+        self.begin(key::ADDING, adding, REGISTRATION).await
+    }
+
     /// By what storage knows this browser's session, if it has one.
     pub(super) fn session_hash(&self) -> Option<String> {
         self.session.id().map(hash)
+    }
+
+    /// How long this browser's session goes on: this request was heard of just now.
+    pub(super) fn session_life(&self) -> SessionLife {
+        let end = Timestamp::from_millis(self.session.expiry_date().unix_timestamp().saturating_mul(1000));
+        let longest = end.as_millis().saturating_sub(self.services.ambient.now().as_millis());
+        SessionLife { idle: u64::try_from(IDLE.as_millis()).unwrap_or(u64::MAX), longest: u64::try_from(longest).unwrap_or_default() }
     }
 
     /// Ends this browser's session.

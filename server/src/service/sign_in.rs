@@ -113,6 +113,7 @@ pub(super) async fn viewer(backend: &RequestBackend) -> Result<Viewer, Refusal> 
         organization: user.organization,
         organization_name: user.organization_name,
         passkeys,
+        session: backend.session_life(),
     })
 }
 

@@ -29,6 +29,8 @@ pub enum Purpose {
     Registration,
     /// To begin a recovery.
     Recovery,
+    /// To make a passkey on another device.
+    Device,
 }
 
 impl Purpose {
@@ -36,6 +38,7 @@ impl Purpose {
         match self {
             Self::Registration => "registration",
             Self::Recovery => "recovery",
+            Self::Device => "device",
         }
     }
 }
@@ -59,12 +62,12 @@ pub struct NewCode<'a> {
     pub expires_at: Timestamp,
 }
 
-/// Ends the user's live code, if there is one, and writes a new one. Call it in a transaction.
+/// Ends the user's live code for this purpose, if there is one, and writes a new one. Call it in a transaction.
 ///
 /// # Errors
 /// [`StorageError::Conflict`] when another code is being written at the same time.
 pub async fn replace_code(db: &mut Connection, code: NewCode<'_>) -> Result<(), StorageError> {
-    end_codes(db, code.user, code.created_at).await?;
+    end_codes_for(db, code.user, code.purpose, code.created_at).await?;
     sqlx::query(
         "INSERT INTO registration_codes (id, organization_id, user_id, hash, created_at, expires_at, purpose) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -105,9 +108,9 @@ pub async fn newest_codes(db: &mut Connection, user: UserId) -> Result<Vec<Code>
         .collect()
 }
 
-/// A code to recover an account with, and whose.
+/// A live code, and whose.
 #[derive(Debug, Clone)]
-pub struct RecoveryCode {
+pub struct LiveCode {
     /// Id.
     pub id: CodeId,
     /// The account's organization.
@@ -120,21 +123,22 @@ pub struct RecoveryCode {
     pub expires_at: Timestamp,
 }
 
-/// The live codes of every account with this address, newest first, at most six.
+/// The live codes for this purpose of every account with this address, newest first, at most six.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn recovery_codes(db: &mut Connection, email: &EmailAddress) -> Result<Vec<RecoveryCode>, StorageError> {
+pub async fn live_codes(db: &mut Connection, email: &EmailAddress, purpose: Purpose) -> Result<Vec<LiveCode>, StorageError> {
     let rows: Vec<(String, String, String, String, i64)> = sqlx::query_as(
         "SELECT c.id, c.organization_id, c.user_id, c.hash, c.expires_at FROM registration_codes c JOIN users u ON u.id = c.user_id
-         WHERE u.email_key = $1 AND c.purpose = 'recovery' AND c.ended_at IS NULL ORDER BY c.created_at DESC, c.id DESC LIMIT 6",
+         WHERE u.email_key = $1 AND c.purpose = $2 AND c.ended_at IS NULL ORDER BY c.created_at DESC, c.id DESC LIMIT 6",
     )
     .bind(email.key())
+    .bind(purpose.name())
     .fetch_all(db)
     .await?;
     rows.into_iter()
         .map(|(id, organization, user, hash, expires_at)| {
-            Ok(RecoveryCode {
+            Ok(LiveCode {
                 id: parse(&id, "registration_codes", "id")?,
                 organization: parse(&organization, "registration_codes", "organization_id")?,
                 user: parse(&user, "registration_codes", "user_id")?,
@@ -168,7 +172,53 @@ pub async fn give_try_back(db: &mut Connection, code: CodeId) -> Result<(), Stor
     Ok(())
 }
 
-/// Uses up the user's live code, if there is one: the one that was typed, or a newer one that was asked for since.
+/// Uses up one code; whether it was live. Of two at the same time exactly one hears yes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_code(db: &mut Connection, code: CodeId, now: Timestamp) -> Result<bool, StorageError> {
+    let done = sqlx::query("UPDATE registration_codes SET ended_at = $2 WHERE id = $1 AND ended_at IS NULL")
+        .bind(code.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Whether this code of this user still waits to be typed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_live(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+    code: CodeId,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as(
+        "SELECT id FROM registration_codes WHERE organization_id = $1 AND user_id = $2 AND id = $3 AND ended_at IS NULL AND expires_at > $4",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .bind(code.to_string())
+    .bind(now.as_millis())
+    .fetch_optional(db)
+    .await?;
+    Ok(row.is_some())
+}
+
+async fn end_codes_for(db: &mut Connection, user: UserId, purpose: Purpose, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE registration_codes SET ended_at = $3 WHERE user_id = $1 AND purpose = $2 AND ended_at IS NULL")
+        .bind(user.to_string())
+        .bind(purpose.name())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Uses up the user's live codes, for whatever purpose: those that were typed, and newer ones that were asked for since.
 ///
 /// # Errors
 /// When the database fails.

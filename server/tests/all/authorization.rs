@@ -18,7 +18,7 @@ use app::{
         change::{Change, UserRef},
     },
     domain::{
-        id::{ActionId, ChallengeId, CredentialId, PermissionId, UserId},
+        id::{ActionId, ChallengeId, CodeId, CredentialId, PermissionId, UserId},
         operation::Operation,
     },
     refusal::Code,
@@ -36,12 +36,14 @@ pub enum Who {
     Registering,
     /// Someone who lost every passkey and typed the code for a recovery.
     Recovering,
+    /// A device on which a code from another one was typed.
+    Adding,
     /// Someone with a session; what they may do is in the table of operations.
     SignedIn,
 }
 
 /// Every endpoint below `/rpc`. A new one doesn't pass before it is in here.
-pub const FUNCTIONS: [(&str, Who); 39] = [
+pub const FUNCTIONS: [(&str, Who); 45] = [
     ("about", Who::Stranger),
     ("local_mails", Who::Stranger),
     ("create_organization", Who::Stranger),
@@ -70,6 +72,12 @@ pub const FUNCTIONS: [(&str, Who); 39] = [
     ("start_new_passkey", Who::SignedIn),
     ("kit_identity", Who::SignedIn),
     ("start_new_kit", Who::SignedIn),
+    ("offer_passkey", Who::SignedIn),
+    ("offered_passkey", Who::SignedIn),
+    ("type_device_code", Who::Stranger),
+    ("addition", Who::Adding),
+    ("start_offered_passkey", Who::Adding),
+    ("present_passkey", Who::Adding),
     ("sessions", Who::SignedIn),
     ("end_session", Who::SignedIn),
     ("end_other_sessions", Who::SignedIn),
@@ -116,9 +124,16 @@ async fn ask(browser: &Browser, function: &str) -> Answer {
     let arguments: Option<Value> = match function {
         "prepare_change" => Some(json!({ "change": change })),
         "commit_change" => Some(json!({ "action": ActionId::from_bytes([7; 16]), "response": {} })),
-        "start_passkey" | "start_sign_in" | "start_kit_test" | "start_new_passkey" | "start_new_kit" | "start_recovery_passkey" => {
-            Some(json!({}))
-        }
+        "start_passkey"
+        | "start_sign_in"
+        | "start_kit_test"
+        | "start_new_passkey"
+        | "start_new_kit"
+        | "start_recovery_passkey"
+        | "offer_passkey"
+        | "start_offered_passkey" => Some(json!({})),
+        "offered_passkey" => Some(json!({ "id": CodeId::from_bytes([7; 16]) })),
+        "present_passkey" => Some(json!({ "passkey": no_passkey() })),
         "prove_recovery_kit" => Some(json!({ "signature": "" })),
         "prepare_recovery" => {
             Some(json!({ "change": { "remove_passkey": { "id": CredentialId::from_bytes([7; 16]), "name": "Passkey" } } }))
@@ -143,18 +158,20 @@ async fn ask(browser: &Browser, function: &str) -> Answer {
 
 async fn only_those_who_may_are_let_in(database: &TestDatabase) {
     let app = TestApp::init(database).await;
-    let mut table = format!("{:<20}stranger  registering  recovering  signed in\n", "");
+    let mut table = format!("{:<20}stranger  registering  recovering  adding  signed in\n", "");
     for (function, who) in FUNCTIONS {
         let stranger = app.browser();
         let registering = app.registering("bob@example.org").await.browser;
-        let recovering = app.recovering(&app.admin("cleo@example.org").await).await;
+        let adding = app.adding_elsewhere(&app.admin(&format!("dora.{function}@example.org")).await).await.0;
+        let recovering = app.recovering(&app.admin(&format!("cleo.{function}@example.org")).await).await;
         let signed_in = app.admin("ada@example.org").await.browser;
         let mut row = String::new();
         for (browser, is, width) in [
             (&stranger, Who::Stranger, 6),
             (&registering, Who::Registering, 13),
             (&recovering, Who::Recovering, 12),
-            (&signed_in, Who::SignedIn, 11),
+            (&adding, Who::Adding, 11),
+            (&signed_in, Who::SignedIn, 9),
         ] {
             let answer = ask(browser, function).await;
             let is_let_in = answer.status != 401 || answer.refusal().code == Code::UnknownPasskey;
@@ -165,46 +182,52 @@ async fn only_those_who_may_are_let_in(database: &TestDatabase) {
     }
     insta::allow_duplicates! {
         insta::assert_snapshot!(table, @"
-                            stranger  registering  recovering  signed in
-        about                      ✔            ✔           ✔          ✔
-        local_mails                ✔            ✔           ✔          ✔
-        create_organization        ✔            ✔           ✔          ✔
-        send_new_code              ✔            ✔           ✔          ✔
-        code_state                 ✔            ✔           ✔          ✔
-        activate                   ✔            ✔           ✔          ✔
-        registration               ✘            ✔           ✘          ✘
-        start_passkey              ✘            ✔           ✘          ✘
-        keep_passkey               ✘            ✔           ✘          ✘
-        finish_registration        ✘            ✔           ✘          ✘
-        start_recovery             ✔            ✔           ✔          ✔
-        type_recovery_code         ✔            ✔           ✔          ✔
-        recovery                   ✘            ✘           ✔          ✘
-        prove_recovery_kit         ✘            ✘           ✔          ✘
-        start_recovery_passkey     ✘            ✘           ✔          ✘
-        prepare_recovery           ✘            ✘           ✔          ✘
-        commit_recovery            ✘            ✘           ✔          ✘
-        start_sign_in              ✔            ✔           ✔          ✔
-        finish_sign_in             ✔            ✔           ✔          ✔
-        sign_out                   ✔            ✔           ✔          ✔
-        sign_out_everywhere        ✘            ✘           ✘          ✔
-        viewer                     ✘            ✘           ✘          ✔
-        account                    ✘            ✘           ✘          ✔
-        start_kit_test             ✘            ✘           ✘          ✔
-        finish_kit_test            ✘            ✘           ✘          ✔
-        start_new_passkey          ✘            ✘           ✘          ✔
-        kit_identity               ✘            ✘           ✘          ✔
-        start_new_kit              ✘            ✘           ✘          ✔
-        sessions                   ✘            ✘           ✘          ✔
-        end_session                ✘            ✘           ✘          ✔
-        end_other_sessions         ✘            ✘           ✘          ✔
-        prepare_change             ✘            ✘           ✘          ✔
-        commit_change              ✘            ✘           ✘          ✔
-        users                      ✘            ✘           ✘          ✔
-        user                       ✘            ✘           ✘          ✔
-        permissions                ✘            ✘           ✘          ✔
-        permission                 ✘            ✘           ✘          ✔
-        history                    ✘            ✘           ✘          ✔
-        history_entry              ✘            ✘           ✘          ✔
+                            stranger  registering  recovering  adding  signed in
+        about                      ✔            ✔           ✔          ✔        ✔
+        local_mails                ✔            ✔           ✔          ✔        ✔
+        create_organization        ✔            ✔           ✔          ✔        ✔
+        send_new_code              ✔            ✔           ✔          ✔        ✔
+        code_state                 ✔            ✔           ✔          ✔        ✔
+        activate                   ✔            ✔           ✔          ✔        ✔
+        registration               ✘            ✔           ✘          ✘        ✘
+        start_passkey              ✘            ✔           ✘          ✘        ✘
+        keep_passkey               ✘            ✔           ✘          ✘        ✘
+        finish_registration        ✘            ✔           ✘          ✘        ✘
+        start_recovery             ✔            ✔           ✔          ✔        ✔
+        type_recovery_code         ✔            ✔           ✔          ✔        ✔
+        recovery                   ✘            ✘           ✔          ✘        ✘
+        prove_recovery_kit         ✘            ✘           ✔          ✘        ✘
+        start_recovery_passkey     ✘            ✘           ✔          ✘        ✘
+        prepare_recovery           ✘            ✘           ✔          ✘        ✘
+        commit_recovery            ✘            ✘           ✔          ✘        ✘
+        start_sign_in              ✔            ✔           ✔          ✔        ✔
+        finish_sign_in             ✔            ✔           ✔          ✔        ✔
+        sign_out                   ✔            ✔           ✔          ✔        ✔
+        sign_out_everywhere        ✘            ✘           ✘          ✘        ✔
+        viewer                     ✘            ✘           ✘          ✘        ✔
+        account                    ✘            ✘           ✘          ✘        ✔
+        start_kit_test             ✘            ✘           ✘          ✘        ✔
+        finish_kit_test            ✘            ✘           ✘          ✘        ✔
+        start_new_passkey          ✘            ✘           ✘          ✘        ✔
+        kit_identity               ✘            ✘           ✘          ✘        ✔
+        start_new_kit              ✘            ✘           ✘          ✘        ✔
+        offer_passkey              ✘            ✘           ✘          ✘        ✔
+        offered_passkey            ✘            ✘           ✘          ✘        ✔
+        type_device_code           ✔            ✔           ✔          ✔        ✔
+        addition                   ✘            ✘           ✘          ✔        ✘
+        start_offered_passkey      ✘            ✘           ✘          ✔        ✘
+        present_passkey            ✘            ✘           ✘          ✔        ✘
+        sessions                   ✘            ✘           ✘          ✘        ✔
+        end_session                ✘            ✘           ✘          ✘        ✔
+        end_other_sessions         ✘            ✘           ✘          ✘        ✔
+        prepare_change             ✘            ✘           ✘          ✘        ✔
+        commit_change              ✘            ✘           ✘          ✘        ✔
+        users                      ✘            ✘           ✘          ✘        ✔
+        user                       ✘            ✘           ✘          ✘        ✔
+        permissions                ✘            ✘           ✘          ✘        ✔
+        permission                 ✘            ✘           ✘          ✘        ✔
+        history                    ✘            ✘           ✘          ✘        ✔
+        history_entry              ✘            ✘           ✘          ✘        ✔
         ");
     }
 }

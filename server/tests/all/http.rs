@@ -330,7 +330,7 @@ async fn password_managers_learn_where_passkeys_are_managed(database: &TestDatab
     let app = TestApp::init(database).with_origin("https://id.example.org").with_mail_server().await;
     let answer = app.browser().get("/.well-known/passkey-endpoints").await;
     assert_eq!(answer.status, 200, "{}", answer.text());
-    assert_eq!(answer.text(), r#"{"manage":"https://id.example.org/account"}"#);
+    assert_eq!(answer.text(), r#"{"enroll":"https://id.example.org/account#passkeys","manage":"https://id.example.org/account"}"#);
     assert_eq!(answer.header("content-type"), "application/json");
     assert_eq!(answer.header("cache-control"), "public, max-age=3600");
     assert_eq!(answer.header("set-cookie"), "");

@@ -219,7 +219,10 @@ async fn ask(browser: &Browser, function: &str, home: &Company, ids: &Ids) -> Ve
         | "type_recovery_code"
         | "prove_recovery_kit"
         | "prepare_recovery"
-        | "commit_recovery" => Vec::new(),
+        | "commit_recovery"
+        | "offered_passkey"
+        | "type_device_code"
+        | "present_passkey" => Vec::new(),
         "prepare_change" => {
             let mut answers = Vec::new();
             for change in foreign_changes(home, ids) {

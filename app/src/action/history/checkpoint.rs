@@ -125,6 +125,7 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::action::history::entry::server_key;
 
     fn checkpoint() -> Checkpoint {
         Checkpoint { organization: OrganizationId::from_bytes([1; 16]), size: 7, root: [2; 32] }
@@ -142,6 +143,19 @@ mod tests {
         — id.example.org eSNi6oe2vtNPObzgQggpyD24mjbRQOHDQeWMwe4f43eTR8t9cFd4dG7lDTfx9t/fDPCPr5NkJWLMlqIvKfW5XD0u/wo=
         ");
         assert_eq!(Checkpoint::verify(&note, signer.key()), Ok(checkpoint()));
+    }
+
+    /// Its base64 may have plus signs, which part a key's name from the rest, too.
+    #[test]
+    fn the_key_that_the_genesis_names_verifies_what_the_server_says() {
+        for seed in 0..64 {
+            let signer = CheckpointSigner::new("id.example.org:8443", &[seed; 32]).unwrap();
+            let key = server_key(signer.key()).unwrap();
+            assert_eq!(key.verify(b"said", &signer.sign_message(b"said")), Ok(()), "{}", signer.key());
+        }
+        for nonsense in ["", "id.example.org", "id.example.org+00000000+AAAA", "id.example.org+00000000+!"] {
+            assert_eq!(server_key(nonsense), None);
+        }
     }
 
     #[test]

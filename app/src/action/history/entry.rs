@@ -227,7 +227,8 @@ pub fn break_glass_message(statement: &[u8]) -> Vec<u8> {
 /// The Ed25519 key in C2SP's form of it, `name+hash+base64(1 ‖ key)` (`signed-note`).
 pub fn server_key(checkpoint_key: &str) -> Option<PublicKey> {
     const ED25519: u8 = 1;
-    let typed = BASE64.decode(checkpoint_key.rsplit_once('+')?.1.as_bytes()).ok()?;
+    // Base64 has plus signs of its own, names and hashes have none.
+    let typed = BASE64.decode(checkpoint_key.splitn(3, '+').nth(2)?.as_bytes()).ok()?;
     let key = typed.strip_prefix(&[ED25519])?;
     Some(PublicKey::Ed25519(key.try_into().ok()?))
 }

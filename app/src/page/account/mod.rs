@@ -2,6 +2,7 @@
 
 mod kit;
 mod new_kit;
+mod other_device;
 mod passkeys;
 mod sessions;
 

@@ -1,6 +1,7 @@
 //! One's own passkeys: another name, one more, one less. Each of these is signed, and the browser is told afterwards which
 //! passkeys there are, where it can be told.
 
+use super::other_device::OtherDevice;
 use crate::{
     action::{
         account_change::{AccountChange, NewPasskey},
@@ -72,7 +73,8 @@ pub(super) fn Passkeys(
                     <p>"Changing passkeys needs JavaScript. Switch it on for this page, then reload."</p>
                 </Notice>
             </noscript>
-            <AddPasskey signer names />
+            <AddPasskey signer=signer.clone() names />
+            <OtherDevice signer />
             <SignalPasskeys user=viewer.user accepted shown />
         </section>
     }
@@ -103,6 +105,9 @@ fn actions(passkey: &PasskeyRow, signer: &Signer, is_only: bool) -> Option<AnyVi
 #[island]
 fn RenamePasskey(id: CredentialId, name: PasskeyName, signer: Signer) -> impl IntoView {
     let wanted = RwSignal::new(None);
+    // Until the page is alive the form couldn't do anything.
+    let asleep = RwSignal::new(true);
+    react(Box::new(move || asleep.set(false)));
     let complaint = RwSignal::new(None::<String>);
     let input = NodeRef::<Input>::new();
     let value = name.to_string();
@@ -133,7 +138,7 @@ fn RenamePasskey(id: CredentialId, name: PasskeyName, signer: Signer) -> impl In
                         node_ref=input
                     />
                 </label>
-                <button type="submit" class="button small">"Review"</button>
+                <button type="submit" class="button small" disabled=asleep>"Review"</button>
                 <p class="complaint" id=complaint_id role="alert" hidden=move || complaint.get().is_none()>{move || complaint.get()}</p>
             </form>
         </details>
@@ -212,7 +217,16 @@ fn AddPasskey(
 
 /// The name of a passkey that was made.
 #[component]
-fn NameIt(new: NewPasskey, name: String, wanted: RwSignal<Option<Change>>, refusal: RwSignal<Option<Refusal>>) -> impl IntoView {
+pub(super) fn NameIt(
+    /// It.
+    new: NewPasskey,
+    /// How it would be called.
+    name: String,
+    /// Opens the dialog to sign for it.
+    wanted: RwSignal<Option<Change>>,
+    /// Where complaints about the name come from.
+    refusal: RwSignal<Option<Refusal>>,
+) -> impl IntoView {
     let input = NodeRef::<Input>::new();
     let submit = move |event: SubmitEvent| {
         event.prevent_default();

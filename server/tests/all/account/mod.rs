@@ -2,6 +2,7 @@
 
 mod activity;
 mod kit;
+mod other_device;
 mod passkeys;
 mod replacing_kit;
 mod sessions;

@@ -1,0 +1,38 @@
+//! Typing a code that is compared with the live ones of every account of an address: nobody has to say which organization
+//! they mean, and how long it takes tells nothing about how many there are.
+
+use super::{RequestBackend, get_started::CODE_TRIES};
+use crate::storage::registrations::{self, LiveCode, Purpose};
+use app::{
+    domain::text::EmailAddress,
+    refusal::{Code, Refusal},
+};
+
+/// With how many codes a typed one is compared: as many as one address can have live.
+const COMPARED: usize = 6;
+
+/// The codes that a typed one was compared with. Each has one try less.
+pub(super) struct Tried {
+    /// All of them.
+    pub(super) codes: Vec<LiveCode>,
+    /// The one that was typed, and whether it had a try left.
+    pub(super) found: Option<(LiveCode, bool)>,
+}
+
+/// Compares what was typed, as far as it is often enough allowed.
+pub(super) async fn compare(backend: &RequestBackend, email: &EmailAddress, purpose: Purpose, typed: &str) -> Result<Tried, Refusal> {
+    let services = &backend.services;
+    services.limits.code(email)?;
+    let failed = |error| backend.storage_failed(error);
+    let mut db = services.storage.connection().await.map_err(failed)?;
+    let codes = registrations::live_codes(&mut db, email, purpose).await.map_err(failed)?;
+    let mut has_tries = Vec::new();
+    for code in &codes {
+        has_tries.push(registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?);
+    }
+    // The comparison takes a while, and connections are few.
+    drop(db);
+    let hashes = codes.iter().map(|code| code.hash.clone()).collect();
+    let found = services.codes.find(typed, hashes, COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+    Ok(Tried { found: found.map(|place| (codes[place].clone(), has_tries[place])), codes })
+}
