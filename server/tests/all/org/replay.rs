@@ -5,7 +5,7 @@ use crate::support::{
     answer::{DONE, Verdict},
     app::TestApp,
     database::TestDatabase,
-    device::Device,
+    device::{Device, RecoveryKit},
     own_account::{removing, renaming},
     person::Person,
     signing::{assign, create_user, terms, update},
@@ -22,6 +22,7 @@ use app::{
     },
     rpc::permissions::PermissionRow,
 };
+use server::action::Actor;
 use std::collections::BTreeMap;
 
 on_sqlite!(random_changes_leave_a_history_that_replays_to_the_database);
@@ -38,7 +39,7 @@ async fn random_changes_leave_a_history_that_replays_to_the_database(database: &
     let mut outcomes = Outcomes::default();
     for seed in seeds {
         let mut town = Town::found(&app, seed).await;
-        for _ in 0..60 {
+        for _ in 0..100 {
             town.try_something(&mut outcomes).await;
         }
         town.compare(seed).await;
@@ -80,12 +81,16 @@ enum Kind {
     RenamePasskey,
     RemovePasskey,
     ReplaceRecoveryKey,
+    /// Someone lost every passkey, and has their kit.
+    Recover,
+    /// The operator lets someone enrol again.
+    BreakGlass,
     /// Someone signs up by their invitation.
     Accept,
 }
 
 impl Kind {
-    const ALL: [Self; 18] = [
+    const ALL: [Self; 20] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -103,6 +108,8 @@ impl Kind {
         Self::RenamePasskey,
         Self::RemovePasskey,
         Self::ReplaceRecoveryKey,
+        Self::Recover,
+        Self::BreakGlass,
         Self::Accept,
     ];
 }
@@ -282,7 +289,13 @@ impl Town {
                 let name = now.map_or(permission.name, |now| now.name.clone());
                 Change::RevokeAssignment { id, permission: PermissionRef { name, ..permission }, user }
             }
-            Kind::AddPasskey | Kind::RenamePasskey | Kind::RemovePasskey | Kind::ReplaceRecoveryKey | Kind::Accept => return None,
+            Kind::AddPasskey
+            | Kind::RenamePasskey
+            | Kind::RemovePasskey
+            | Kind::ReplaceRecoveryKey
+            | Kind::Recover
+            | Kind::BreakGlass
+            | Kind::Accept => return None,
         })
     }
 
@@ -293,6 +306,16 @@ impl Town {
             let user = self.user(&state, UserStatus::Invited);
             let is_in = self.accept(&user).await;
             outcomes.count(kind, is_in);
+        } else if kind == Kind::Recover {
+            let who = self.dice.roll(self.people.len());
+            let is_done = self.recover(who, &state).await;
+            outcomes.count(kind, is_done);
+        } else if kind == Kind::BreakGlass {
+            // Anyone but the founder, who is to keep the town going.
+            let user = self.user(&state, UserStatus::Deactivated);
+            let whom = Actor { organization: self.organization, user: user.id };
+            let is_done = user.id != self.people[0].1 && self.app.services.road.break_glass(whom).await.is_ok();
+            outcomes.count(kind, is_done);
         } else if let Some((who, change)) = self.own_change(kind).await {
             let verdict = self.sign(who, &change).await;
             assert!(verdict == DONE || (400..500).contains(&verdict.0), "{change:?}: {verdict:?}");
@@ -309,7 +332,8 @@ impl Town {
     /// A change of the own account of someone who is in.
     async fn own_change(&mut self, kind: Kind) -> Option<(usize, Change)> {
         let who = self.dice.roll(self.people.len());
-        let name = format!("Passkey {}", self.dice.roll(2));
+        // One that everybody's first passkey has, at times.
+        let name = if self.dice.roll(2) == 0 { "Passkey".to_owned() } else { format!("Passkey {}", self.dice.roll(4)) };
         let (which, whose) = (self.dice.roll(8), self.dice.roll(4));
         let person = &mut self.people[who].0;
         if person.browser.viewer().await.verdict() != DONE && person.sign_in().await.verdict() != DONE {
@@ -334,6 +358,24 @@ impl Town {
             _ => return None,
         };
         Some((who, change))
+    }
+
+    /// By their kit, which an enrolment or a recovery since may have ended.
+    async fn recover(&mut self, who: usize, state: &State) -> bool {
+        let (person, id) = &mut self.people[who];
+        if state.users.get(id).is_none_or(|user| user.status != UserStatus::Active) {
+            return false;
+        }
+        let old = std::mem::replace(&mut person.kit, RecoveryKit::new());
+        // At times the kit is somebody else's.
+        if self.dice.roll(4) > 0 {
+            person.kit = old;
+            return self.app.recover(person).await.verdict() == DONE;
+        }
+        let verdict = self.app.recover(person).await.verdict();
+        person.kit = old;
+        assert_ne!(verdict, DONE);
+        false
     }
 
     /// Anyone; more often someone who may.
