@@ -37,7 +37,7 @@ const LOOK: Duration = Duration::from_secs(2);
 pub fn AddPasskey() -> impl IntoView {
     view! {
         <Sheet title="Add a passkey on this device">
-            <p class="lead">"You are signed in on another device? Make a code there: Account, Passkeys, \"Add on another device\". Then type it here."</p>
+            <p class="lead">"You are signed in on another device? Make a code there: Account, Passkeys, “Add on another device”. Then type it here."</p>
             <TypeCode />
             <p class="aside">"Not signed in anywhere? " <a href="/login">"Sign in"</a> " or " <a href="/recover">"recover your account"</a></p>
         </Sheet>

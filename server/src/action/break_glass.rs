@@ -18,10 +18,12 @@ impl Road {
     ///
     /// # Errors
     /// [`ActionError::NotActive`] when there is no such user, or they are deactivated: that is for an admin to take back.
+    /// [`ActionError::AnotherSecret`] when the history began under another one.
     pub async fn break_glass(&self, whom: Actor) -> Result<Invitation, ActionError> {
         let code = self.fresh_code().await?;
         let mut transaction = self.storage.begin().await?;
         let head = history::claim_head(&mut transaction, whom.organization).await?.ok_or(ActionError::NotActive)?;
+        self.check_own_history(&mut transaction, whom).await?;
         let now = self.ambient.now();
         let user = users::find(&mut transaction, whom.organization, whom.user)
             .await?
@@ -51,6 +53,20 @@ impl Road {
         save(transaction).await?;
         tracing::warn!(user = %whom.user, "the glass was broken");
         Ok(invitation)
+    }
+}
+
+impl Road {
+    /// Under another secret than the one that the history began with, what is signed here would never verify, and everything
+    /// after it neither.
+    async fn check_own_history(&self, db: &mut Connection, whom: Actor) -> Result<(), ActionError> {
+        let first = history::from(db, whom.organization, 0, 1).await?;
+        let entry = first.first().map(|line| Entry::parse(line)).transpose()?;
+        match entry.map(|entry| entry.what) {
+            Some(What::Genesis(genesis)) if genesis.checkpoint_key == self.signer.key() => Ok(()),
+            Some(_) => Err(ActionError::AnotherSecret),
+            None => Err(ActionError::NotActive),
+        }
     }
 }
 

@@ -100,6 +100,9 @@ pub enum ActionError {
     /// The document can't be written or read.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// What this server signs isn't by the key that the history's first entry names.
+    #[error("the server's secret isn't the one that this history began with: give the right one (COUNTERSIGN_SECRET, or the data folder)")]
+    AnotherSecret,
     /// The entry can't be written.
     #[error(transparent)]
     Entry(#[from] EntryError),

@@ -121,6 +121,7 @@ pub(super) fn refused(backend: &RequestBackend, error: ActionError) -> Refusal {
         }
         error @ (ActionError::Document(_)
         | ActionError::Entry(_)
+        | ActionError::AnotherSecret
         | ActionError::Checkpoint(_)
         | ActionError::Code(_)
         | ActionError::NoCode

@@ -15,6 +15,7 @@ on_both_databases!(
     a_lone_admin_who_lost_everything_comes_back_as_who_they_were,
     everyone_is_told_and_history_shows_it,
     a_deactivated_user_or_a_stranger_is_not_let_in,
+    under_another_secret_nothing_is_done,
 );
 
 async fn actor(person: &Person) -> Actor {
@@ -83,5 +84,16 @@ async fn a_deactivated_user_or_a_stranger_is_not_let_in(database: &TestDatabase)
     for whom in [bobs, elsewhere, nobody] {
         assert!(matches!(app.services.road.break_glass(whom).await, Err(ActionError::NotActive)));
     }
+    assert_eq!(app.dump().await, before);
+}
+
+async fn under_another_secret_nothing_is_done(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let whom = actor(&app.admin("ada@example.org").await).await;
+    // As if the history had begun at a server with another key.
+    app.run("UPDATE history SET line = REPLACE(line, '\"checkpoint_key\":\"localhost:3000+', '\"checkpoint_key\":\"elsewhere:3000+')")
+        .await;
+    let before = app.dump().await;
+    assert!(matches!(app.services.road.break_glass(whom).await, Err(ActionError::AnotherSecret)));
     assert_eq!(app.dump().await, before);
 }
