@@ -1,7 +1,7 @@
 //! Break-glass: whoever runs the server lets someone enrol again who lost everything, where nobody else of the organization
 //! could. Nobody signs that but the server, so it stands in history as what it is, and every admin is told.
 
-use super::{ActionError, Actor, Road, tell::AdminEvent};
+use super::{ActionError, Actor, Event, Road, tell::AdminEvent};
 use crate::storage::{Connection, StorageError, commit as save, credentials, history, registrations, sessions, users};
 use app::{
     action::{
@@ -49,14 +49,12 @@ impl Road {
         history::append(&mut transaction, head, new).await?;
         let from = "the server's own machine";
         self.tell_admins(&mut transaction, whom.organization, &named, AdminEvent::BreakGlass, from, now).await?;
-        self.tell(&mut transaction, whom.organization, &named, &super::Event::break_glass(), from, now).await?;
+        self.tell(&mut transaction, whom.organization, &named, &Event::break_glass(), from, now).await?;
         save(transaction).await?;
         tracing::warn!(user = %whom.user, "the glass was broken");
         Ok(invitation)
     }
-}
 
-impl Road {
     /// Under another secret than the one that the history began with, what is signed here would never verify, and everything
     /// after it neither.
     async fn check_own_history(&self, db: &mut Connection, whom: Actor) -> Result<(), ActionError> {

@@ -87,7 +87,8 @@ impl Road {
             return Err(ActionError::Expired);
         }
         let (_, may) = held_by_active(&mut transaction, actor).await?;
-        let signed = Signed { challenge: document::challenge(&prepared.document), bytes: prepared.document, document: &document };
+        let challenge = document::challenge(&prepared.document);
+        let signed = Signed { bytes: prepared.document, challenge, ids: Ids::of(&challenge), document: &document };
         let (what, credential) = match proof {
             Proof::Passkey(signature) => signed.by_passkey(&mut transaction, actor, signature, now).await?,
             Proof::RecoveryKey(signature) => signed.by_recovery_key(&mut transaction, actor, signature).await?,
@@ -95,7 +96,7 @@ impl Road {
         rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may, proof.signer()).await?)?;
         let passkey = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
 
-        let ids = Ids::of(&signed.challenge);
+        let ids = signed.ids;
         let context = Context { road: self, organization: actor.organization, actor: &document.actor, client, now };
         let invitation = apply(&mut transaction, &context, &document.change, ids, Brought { code, passkey }).await?;
         let subject = match &document.change {
@@ -178,6 +179,7 @@ impl Ids {
 struct Signed<'a> {
     bytes: Vec<u8>,
     challenge: [u8; 32],
+    ids: Ids,
     document: &'a Document,
 }
 
@@ -197,7 +199,7 @@ impl Signed<'_> {
             authenticator_data: Bytes(signature.authenticator_data().to_vec()),
             client_data: Bytes(signature.client_data().to_vec()),
             signature: Bytes(signature.bytes().to_vec()),
-            created: created(&self.document.change, document::created_id(&self.challenge)),
+            created: created(&self.document.change, self.ids.created),
         };
         verify(db, &passkey, self.document, self.challenge, &signed, now).await?;
         Ok((What::Action(Box::new(signed)), passkey.id))
@@ -211,13 +213,12 @@ impl Signed<'_> {
         PublicKey::Ed25519(public_key)
             .verify(&recovery_message(&self.bytes), signature)
             .map_err(|InvalidSignature| ActionError::NotTheirKit)?;
-        let ids = Ids::of(&self.challenge);
         let signed = SignedRecovery {
             document: Bytes(self.bytes.clone()),
             credential: key.id,
             signature: Bytes(signature.to_vec()),
-            passkey: CredentialId::from_bytes(ids.created),
-            recovery_key: CredentialId::from_bytes(ids.recovery_key),
+            passkey: CredentialId::from_bytes(self.ids.created),
+            recovery_key: CredentialId::from_bytes(self.ids.recovery_key),
         };
         Ok((What::Recovery(Box::new(signed)), key.id))
     }

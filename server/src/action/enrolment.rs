@@ -20,19 +20,19 @@ use app::{
         bytes::Bytes,
         challenge::sha256,
         change::Change,
+        document::id_bits,
     },
     domain::{
         id::{ChallengeId, CredentialId},
         time::Timestamp,
     },
 };
-use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 /// From asking for a credential to having signed the change that brings it: long enough to print a kit.
-pub const ENROLMENT: Duration = Duration::from_mins(30);
+const ENROLMENT: Duration = Duration::from_mins(30);
 
 /// What waits for a credential.
 #[derive(Serialize, Deserialize)]
@@ -106,7 +106,17 @@ impl Road {
         whom: Actor,
         new: &account_change::NewPasskey,
     ) -> Result<NewPasskey, ActionError> {
-        let asked = self.asked(db, whom, &new.challenge, Use::Look).await?;
+        self.check_passkey(db, whom, new, Use::Look).await
+    }
+
+    async fn check_passkey(
+        &self,
+        db: &mut Connection,
+        whom: Actor,
+        new: &account_change::NewPasskey,
+        how: Use,
+    ) -> Result<NewPasskey, ActionError> {
+        let asked = self.asked(db, whom, &new.challenge, how).await?;
         self.finish(&asked, new)
     }
 
@@ -119,10 +129,7 @@ impl Road {
         how: Use,
     ) -> Result<Option<NewPasskey>, ActionError> {
         match change {
-            Change::OwnAccount(AccountChange::AddPasskey { passkey, .. }) => {
-                let asked = self.asked(db, whom, &passkey.challenge, how).await?;
-                self.finish(&asked, passkey).map(Some)
-            }
+            Change::OwnAccount(AccountChange::AddPasskey { passkey, .. }) => self.check_passkey(db, whom, passkey, how).await.map(Some),
             Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge, recovery_key }) => {
                 self.asked(db, whom, challenge, how).await?;
                 check_recovery_key(recovery_key, challenge)?;
@@ -168,9 +175,7 @@ impl Road {
 
 /// A challenge is found by itself: whoever doesn't know it doesn't find it.
 fn waiting_under(challenge: &str) -> ChallengeId {
-    let mut id = [0; 16];
-    id.copy_from_slice(&sha256(challenge.as_bytes())[..16]);
-    ChallengeId::from_bytes(id)
+    ChallengeId::from_bytes(id_bits(&sha256(challenge.as_bytes())))
 }
 
 /// Shapes first, then the signature: a kit that can't sign is worth nothing, and better found out now.
@@ -214,7 +219,7 @@ pub fn recovery_credential(whom: Actor, id: CredentialId, challenge: &Bytes, key
         user: whom.user,
         kind: NewKind::RecoveryKey { public_key: key.public_key.to_string(), salt: key.salt.to_string() },
         name: "Recovery kit".to_owned(),
-        client_data: BASE64URL_NOPAD.encode(&challenge.0),
+        client_data: challenge.to_string(),
         attestation_object: key.signature.to_string(),
         created_at: now,
     }

@@ -77,8 +77,7 @@ pub fn account_event(event: &AccountEvent<'_>) -> Message {
                 .into(),
         ),
     ];
-    let subject = event.subject.to_owned();
-    Message { to: event.to.clone(), text: layout::text(&blocks), html: layout::html(&subject, &blocks), subject }
+    message(event.to, event.subject.to_owned(), &blocks)
 }
 
 /// What happened to somebody's account, for an admin.
@@ -115,8 +114,7 @@ pub fn admin_event(event: &AdminEvent<'_>) -> Message {
         ]),
         Block::Link { label: "Their page".into(), address: event.link.into() },
     ];
-    let subject = event.subject.to_owned();
-    Message { to: event.to.clone(), text: layout::text(&blocks), html: layout::html(&subject, &blocks), subject }
+    message(event.to, event.subject.to_owned(), &blocks)
 }
 
 /// What a mail with a recovery's code tells.
@@ -164,8 +162,7 @@ pub fn recovery_code(facts: &RecoveryCode<'_>) -> Message {
                 .into(),
         ),
     ];
-    let subject = "Recover your account: your code".to_owned();
-    Message { to: facts.to.clone(), text: layout::text(&blocks), html: layout::html(&subject, &blocks), subject }
+    message(facts.to, "Recover your account: your code".to_owned(), &blocks)
 }
 
 /// Who had a mail written, when, and from which browser and address.
@@ -274,7 +271,11 @@ fn written(facts: &RegistrationCode<'_>, blocks: &[Block]) -> Message {
     // Programs make no links in subjects, so here the name is as it was typed.
     let organization: String = facts.organization.trim().chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
     let subject = format!("Activate {organization} on Countersign: your code");
-    Message { to: facts.to.clone(), text: layout::text(blocks), html: layout::html(&subject, blocks), subject }
+    message(facts.to, subject, blocks)
+}
+
+fn message(to: &EmailAddress, subject: String, blocks: &[Block]) -> Message {
+    Message { to: to.clone(), text: layout::text(blocks), html: layout::html(&subject, blocks), subject }
 }
 
 #[cfg(test)]
