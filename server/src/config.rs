@@ -5,6 +5,7 @@ use crate::{
     mail::smtp::{Server, ServerUrlError},
     storage::{DatabaseUrl, DatabaseUrlError},
 };
+use axum::http::HeaderValue;
 use clap::{Args, ValueEnum};
 use lettre::message::Mailbox;
 use secrecy::{ExposeSecret, SecretString};
@@ -73,6 +74,9 @@ pub struct Settings {
     /// Mails and sign-up attempts an hour for one mail address
     #[arg(long, env = "COUNTERSIGN_MAILS_PER_HOUR", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub mails_per_hour: u32,
+    /// Origins of web pages that may call the API from a browser (CORS), separated by commas; none, unless they are named
+    #[arg(long, env = "COUNTERSIGN_API_ORIGINS", value_delimiter = ',')]
+    pub api_origins: Vec<String>,
     /// Folder with the browser's files
     #[arg(long, env = "COUNTERSIGN_SITE_ROOT", default_value = "target/site")]
     pub site_root: PathBuf,
@@ -120,6 +124,8 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// Mails an hour to one address.
     pub mails_per_hour: u32,
+    /// Origins whose pages may call the API.
+    pub api_origins: Vec<HeaderValue>,
     /// Folder with the browser's files.
     pub site_root: PathBuf,
 }
@@ -138,6 +144,9 @@ pub enum ConfigError {
         "COUNTERSIGN_ORIGIN `{0}` is neither https nor localhost: browsers offer no passkeys there, and sessions could be read on the way. Use https"
     )]
     OriginNotSafe(String),
+    /// Not an origin.
+    #[error("COUNTERSIGN_API_ORIGINS `{0}` is not an origin: give scheme, host and port only, as in https://app.example.org")]
+    ApiOrigin(String),
     /// The database.
     #[error("COUNTERSIGN_DATABASE_URL: {0}")]
     Database(#[from] DatabaseUrlError),
@@ -186,6 +195,7 @@ impl Config {
             trusted_proxies: settings.trusted_proxies,
             requests_per_minute: settings.requests_per_minute,
             mails_per_hour: settings.mails_per_hour,
+            api_origins: settings.api_origins.iter().map(|origin| check_api_origin(origin)).collect::<Result<_, _>>()?,
             site_root: settings.site_root,
         })
     }
@@ -220,6 +230,14 @@ fn check_origin(text: &str) -> Result<Url, ConfigError> {
         Some(Host::Ipv4(_) | Host::Ipv6(_)) => Err(ConfigError::OriginIsAddress(text.to_owned())),
         None => Err(malformed()),
     }
+}
+
+/// As browsers send it: compared byte by byte.
+fn check_api_origin(text: &str) -> Result<HeaderValue, ConfigError> {
+    let malformed = || ConfigError::ApiOrigin(text.to_owned());
+    let url = Url::parse(text).map_err(|_| malformed())?;
+    let written = url.origin().ascii_serialization();
+    if written == text { HeaderValue::from_str(text).map_err(|_| malformed()) } else { Err(malformed()) }
 }
 
 fn check_mail(smtp_url: Option<SecretString>, from: Option<&str>, origin: &Url) -> Result<Mail, ConfigError> {
@@ -281,6 +299,14 @@ mod tests {
             "",
         ] {
             assert!(refusal(&["--origin", origin]).contains("is not an origin"), "{origin}");
+        }
+    }
+
+    #[test]
+    fn pages_that_may_call_the_api_are_named_as_browsers_name_them() {
+        assert_eq!(check(&["--api-origins", "https://a.example.org,http://localhost:8080"]).unwrap().api_origins.len(), 2);
+        for origin in ["*", "https://a.example.org/", "a.example.org", "https://A.example.org", "null"] {
+            assert!(refusal(&["--api-origins", origin]).contains("COUNTERSIGN_API_ORIGINS"), "{origin}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod action;
 pub mod ambient;
+pub mod api;
 pub mod cli;
 pub mod client;
 pub mod code;

@@ -94,9 +94,20 @@ impl ServerSecret {
     /// # Errors
     /// Never in practice: HKDF gives far more than 32 bytes.
     pub fn checkpoint_seed(&self) -> Result<[u8; 32], SealError> {
+        self.seed(b"countersign/checkpoint/v1")
+    }
+
+    /// The Ed25519 seed of the key that signs the API's tokens.
+    ///
+    /// # Errors
+    /// Never in practice: HKDF gives far more than 32 bytes.
+    pub fn token_seed(&self) -> Result<[u8; 32], SealError> {
+        self.seed(b"countersign/token/v1")
+    }
+
+    fn seed(&self, purpose: &[u8]) -> Result<[u8; 32], SealError> {
         let mut seed = [0; 32];
-        let derived = self.derived();
-        derived.expand(&[b"countersign/checkpoint/v1"], HKDF_SHA256).and_then(|key| key.fill(&mut seed)).map_err(|_| SealError)?;
+        self.derived().expand(&[purpose], HKDF_SHA256).and_then(|key| key.fill(&mut seed)).map_err(|_| SealError)?;
         Ok(seed)
     }
 

@@ -6,6 +6,7 @@
 
 use super::{
     bytes::Bytes,
+    client_data::challenge_handed,
     cose::PublicKey,
     recovery_key::recovery_key_message,
     verify::{NewCredential, Registration, RegistrationError, check_passkey_registration},
@@ -86,7 +87,8 @@ impl NewPasskey {
             client_data_json: &self.client_data.0,
             attestation_object: &self.attestation_object.0,
         };
-        check_passkey_registration(origin, rp_id_hash, &self.challenge.0, &registration)
+        let challenge = challenge_handed(&self.client_data.0, &self.challenge.0);
+        check_passkey_registration(origin, rp_id_hash, &challenge, &registration)
     }
 }
 

@@ -117,6 +117,11 @@ pub enum Change {
         /// Which.
         permission: PermissionRef,
     },
+    /// Takes a permission out again that was put away.
+    RestorePermission {
+        /// Which.
+        permission: PermissionRef,
+    },
     /// Gives a user a permission.
     AssignPermission {
         /// Which.
@@ -154,7 +159,7 @@ impl Change {
             Self::DeleteUser { .. } => Operation::UsersDelete,
             Self::CreatePermission { .. } => Operation::PermissionsCreate,
             Self::UpdatePermission { .. } => Operation::PermissionsUpdate,
-            Self::ArchivePermission { .. } => Operation::PermissionsArchive,
+            Self::ArchivePermission { .. } | Self::RestorePermission { .. } => Operation::PermissionsArchive,
             Self::AssignPermission { .. } => Operation::PermissionsAssign,
             Self::RevokeAssignment { .. } => Operation::PermissionsRevoke,
         })
@@ -176,6 +181,7 @@ impl Change {
             | Self::CreatePermission { .. }
             | Self::UpdatePermission { .. }
             | Self::ArchivePermission { .. }
+            | Self::RestorePermission { .. }
             | Self::OwnAccount(_) => None,
         }
     }
@@ -185,6 +191,7 @@ impl Change {
         match self {
             Self::UpdatePermission { id, .. } => Some(*id),
             Self::ArchivePermission { permission }
+            | Self::RestorePermission { permission }
             | Self::AssignPermission { permission, .. }
             | Self::RevokeAssignment { permission, .. } => Some(permission.id),
             Self::CreateUser { .. }
@@ -205,6 +212,7 @@ impl Change {
         match self {
             Self::UpdatePermission { version, .. } => Some(*version),
             Self::ArchivePermission { permission }
+            | Self::RestorePermission { permission }
             | Self::AssignPermission { permission, .. }
             | Self::RevokeAssignment { permission, .. } => Some(permission.version),
             Self::CreateUser { .. }

@@ -102,6 +102,15 @@ pub fn check_client_data(bytes: &[u8], ceremony: Ceremony, challenge: &[u8], ori
     }
 }
 
+/// What an authenticator was handed for this challenge, by what its client data says: the challenge's bytes or, as a published
+/// client does it, its text (base64url). Either way the signature is over this challenge, or over something else altogether,
+/// which whoever verifies finds out.
+pub fn challenge_handed(client_data: &[u8], challenge: &[u8]) -> Vec<u8> {
+    let text = BASE64URL_NOPAD.encode(challenge).into_bytes();
+    let found = members(client_data).ok().and_then(|members| self::text(&members, "challenge").map(str::to_owned).ok());
+    if found.is_some_and(|found| found == BASE64URL_NOPAD.encode(&text)) { text } else { challenge.to_vec() }
+}
+
 fn check_type(members: &Members, ceremony: Ceremony) -> Result<(), ClientDataError> {
     let found = text(members, "type")?;
     let expected = ceremony.client_data_type();

@@ -146,6 +146,28 @@ impl PublicKey {
         }
     }
 
+    /// The key for other programs: `SubjectPublicKeyInfo` (RFC 5280, section 4.1; RFC 5480, RFC 8410, RFC 3279) in PEM (RFC 7468).
+    #[cfg(feature = "ssr")]
+    pub fn to_pem(&self) -> String {
+        use data_encoding::BASE64;
+
+        let base64 = BASE64.encode(&self.to_spki());
+        let lines = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
+        format!("-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n")
+    }
+
+    #[cfg(feature = "ssr")]
+    fn to_spki(&self) -> Vec<u8> {
+        match self {
+            Self::Es256 { x, y } => [P256_SPKI, x, y].concat(),
+            Self::Ed25519(key) => [ED25519_SPKI, key.as_slice()].concat(),
+            Self::Rs256 { n, e } => {
+                let key = der(0x30, &[der_integer(n), der_integer(e)].concat());
+                der(0x30, &[RSA_ALGORITHM, &der(0x03, &[&[0], key.as_slice()].concat())].concat())
+            }
+        }
+    }
+
     /// Verifies `signature` over `message`. An ES256 signature is DER (`Ecdsa-Sig-Value`), as WebAuthn L3 §6.5.5 has it.
     ///
     /// # Errors
@@ -172,6 +194,39 @@ impl PublicKey {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("The signature isn't valid.")]
 pub struct InvalidSignature;
+
+/// Everything of such a `SubjectPublicKeyInfo` before the point's coordinates.
+#[cfg(feature = "ssr")]
+const P256_SPKI: &[u8] = &[
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01,
+    0x07, 0x03, 0x42, 0x00, 0x04,
+];
+/// Everything of such a `SubjectPublicKeyInfo` before the key.
+#[cfg(feature = "ssr")]
+const ED25519_SPKI: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// `rsaEncryption` with its NULL.
+#[cfg(feature = "ssr")]
+const RSA_ALGORITHM: &[u8] = &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
+
+/// One value in DER (X.690, section 8.1).
+#[cfg(feature = "ssr")]
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let length = content.len().to_be_bytes();
+    let length = &length[length.iter().take_while(|byte| **byte == 0).count()..];
+    match (content.len(), u8::try_from(length.len())) {
+        (0..128, _) => [&[tag], length.get(..1).unwrap_or(&[0]), content].concat(),
+        (_, Ok(octets)) => [&[tag, 0x80 | octets], length, content].concat(),
+        // A length has eight octets at most.
+        (_, Err(_)) => Vec::new(),
+    }
+}
+
+/// A number without its sign: one zero before it where its first bit would be taken for one.
+#[cfg(feature = "ssr")]
+fn der_integer(number: &[u8]) -> Vec<u8> {
+    let sign: &[u8] = if number.first().is_some_and(|first| first & 0x80 != 0) { &[0] } else { &[] };
+    der(0x02, &[sign, number].concat())
+}
 
 type Member<'a> = (i128, Value<'a>);
 

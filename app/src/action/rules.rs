@@ -274,6 +274,11 @@ pub fn check(change: &Change, facts: &Facts) -> Result<(), Denial> {
             now if now.holders > 0 => Err(Denial::Held { name: now.name.clone(), holders: now.holders }),
             _ => Ok(()),
         },
+        Change::RestorePermission { permission } => match unchanged(permission, facts)? {
+            now if now.is_managed => Err(Denial::Managed(now.name.clone())),
+            now if now.is_archived => Ok(()),
+            _ => Err(Denial::NothingChanges),
+        },
         Change::AssignPermission { permission, operations, user } => assign(permission, operations, user, facts),
         Change::RevokeAssignment { permission, user, .. } => {
             let now = known(user, facts)?;

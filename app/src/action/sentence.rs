@@ -48,6 +48,7 @@ pub fn sentence(change: &Change) -> String {
         }
         Change::UpdatePermission { before, after, .. } => format!("Change permission “{}”, and call it “{}”", before.name, after.name),
         Change::ArchivePermission { permission } => format!("Archive permission “{}”", permission.name),
+        Change::RestorePermission { permission } => format!("Restore permission “{}”", permission.name),
         Change::AssignPermission { permission, user, .. } => format!("Give {} the permission “{}”", user.email, permission.name),
         Change::RevokeAssignment { permission, user, .. } => format!("Take the permission “{}” from {}", permission.name, user.email),
         Change::OwnAccount(change) => match change {
@@ -73,6 +74,7 @@ pub const fn verb(change: &Change) -> &'static str {
         Change::DeleteUser { .. } => "Delete and sign",
         Change::UpdatePermission { .. } => "Change and sign",
         Change::ArchivePermission { .. } => "Archive and sign",
+        Change::RestorePermission { .. } => "Restore and sign",
         Change::AssignPermission { .. } => "Give and sign",
         Change::OwnAccount(AccountChange::AddPasskey { .. }) => "Add and sign",
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "Rename and sign",
@@ -102,6 +104,7 @@ pub const fn consequence(change: &Change) -> &'static str {
         Change::CreatePermission { .. } => "Nobody has it until it is given to someone.",
         Change::UpdatePermission { .. } => "It applies at once to everyone who has this permission.",
         Change::ArchivePermission { .. } => "It can't be given to anyone any more. Its name stays taken.",
+        Change::RestorePermission { .. } => "It can be given to people again. Nobody has it until then.",
         Change::AssignPermission { .. } => "They may do this at once.",
         Change::RevokeAssignment { .. } => "What this permission allowed ends at once.",
         Change::OwnAccount(change) => match change {
@@ -141,7 +144,7 @@ pub fn details(change: &Change) -> Vec<Detail> {
         Change::UpdatePermission { id, before, after, .. } => {
             compared(before, after).into_iter().chain([Detail::new("Permission id", id.to_string())]).collect()
         }
-        Change::ArchivePermission { permission } => {
+        Change::ArchivePermission { permission } | Change::RestorePermission { permission } => {
             vec![Detail::new("Permission", permission.name.as_str()), Detail::new("Permission id", permission.id.to_string())]
         }
         Change::AssignPermission { permission, operations, user } => vec![
@@ -266,6 +269,7 @@ mod tests {
             update(terms("Reading", &[Operation::UsersRead, Operation::HistoryRead])),
             update(terms("Records", &[Operation::HistoryRead])),
             Change::ArchivePermission { permission: reading() },
+            Change::RestorePermission { permission: reading() },
             assign(Operations::All),
             assign([Operation::UsersRead, Operation::HistoryRead].into_iter().collect()),
             Change::RevokeAssignment { id: AssignmentId::from_bytes([3; 16]), permission: reading(), user: bob() },
@@ -385,6 +389,10 @@ mod tests {
             Permission id: pm-02081-040g2-081040g2081040g2
         Archive permission “Reading”
             [Archive and sign] It can't be given to anyone any more. Its name stays taken.
+            Permission: Reading
+            Permission id: pm-02081-040g2-081040g2081040g2
+        Restore permission “Reading”
+            [Restore and sign] It can be given to people again. Nobody has it until then.
             Permission: Reading
             Permission id: pm-02081-040g2-081040g2081040g2
         Give bob@example.org the permission “Reading”

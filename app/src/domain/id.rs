@@ -2,7 +2,7 @@
 //! `us-01234-56789-abcdefghjkmnpqrs`. An id of one kind can't be taken for another, neither by the compiler nor on the wire.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
-use std::{fmt, str::FromStr};
+use std::{fmt, num::TryFromIntError, str::FromStr};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 26 symbols of 5 bits hold 128 bits; the two left over are zero.
@@ -123,6 +123,30 @@ id!(
     ActionId,
     "ac"
 );
+id!(
+    /// A token of the API.
+    TokenId,
+    "to"
+);
+id!(
+    /// An entry of history, as the API calls it: its place, written as an id.
+    EntryId,
+    "uj"
+);
+
+impl From<u64> for EntryId {
+    fn from(index: u64) -> Self {
+        Self(u128::from(index).to_be_bytes())
+    }
+}
+
+impl TryFrom<EntryId> for u64 {
+    type Error = TryFromIntError;
+
+    fn try_from(id: EntryId) -> Result<Self, TryFromIntError> {
+        u128::from_be_bytes(id.0).try_into()
+    }
+}
 
 fn encode(prefix: &str, bytes: [u8; 16]) -> String {
     let mut bits = u128::from_be_bytes(bytes);

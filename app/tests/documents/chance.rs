@@ -90,6 +90,7 @@ fn change() -> impl Strategy<Value = Change> {
             after
         }),
         permission().prop_map(|permission| Change::ArchivePermission { permission }),
+        permission().prop_map(|permission| Change::RestorePermission { permission }),
         (permission(), operations(), user()).prop_map(|(permission, operations, user)| Change::AssignPermission {
             permission,
             operations,

@@ -31,6 +31,7 @@ pub const fn name(change: &Change) -> &'static str {
         Change::CreatePermission { .. } => "create_permission",
         Change::UpdatePermission { .. } => "update_permission",
         Change::ArchivePermission { .. } => "archive_permission",
+        Change::RestorePermission { .. } => "restore_permission",
         Change::AssignPermission { .. } => "assign_permission",
         Change::RevokeAssignment { .. } => "revoke_assignment",
         Change::OwnAccount(AccountChange::AddPasskey { .. }) => "add_passkey",

@@ -111,9 +111,10 @@ pub(super) async fn apply(
             permissions::insert(db, new).await?;
         }
         Change::UpdatePermission { id, after, .. } => {
-            permissions::update(db, organization, *id, &after.name, &Operations::These(after.operations.clone())).await?;
+            permissions::update(db, organization, *id, &after.name, &Operations::These(after.operations.clone()), now).await?;
         }
         Change::ArchivePermission { permission } => permissions::archive(db, organization, permission.id, now).await?,
+        Change::RestorePermission { permission } => permissions::restore(db, organization, permission.id, now).await?,
         Change::AssignPermission { permission, user, .. } => {
             let new = NewAssignment {
                 id: AssignmentId::from_bytes(created),

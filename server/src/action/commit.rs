@@ -87,12 +87,8 @@ impl Road {
             return Err(ActionError::Expired);
         }
         let (_, may) = held_by_active(&mut transaction, actor).await?;
-        let challenge = document::challenge(&prepared.document);
-        let signed = Signed { bytes: prepared.document, challenge, ids: Ids::of(&challenge), document: &document };
-        let (what, credential) = match proof {
-            Proof::Passkey(signature) => signed.by_passkey(&mut transaction, actor, signature, now).await?,
-            Proof::RecoveryKey(signature) => signed.by_recovery_key(&mut transaction, actor, signature).await?,
-        };
+        let signed = Signed::new(prepared.document, &document);
+        let (what, credential) = signed.by(&mut transaction, actor, proof, now).await?;
         rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may, proof.signer()).await?)?;
         let passkey = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
 
@@ -120,6 +116,23 @@ impl Road {
         self.outbox.wake();
         tracing::info!(%action, index, "a change was executed");
         Ok(Executed { index, executed_at: now, checkpoint, created, invitation })
+    }
+
+    /// Checks a signature as [`Road::commit`] would, and executes nothing.
+    ///
+    /// # Errors
+    /// Why it doesn't hold, or its action doesn't wait.
+    pub async fn check_signature(&self, actor: Actor, action: ActionId, proof: Proof<'_>) -> Result<(), ActionError> {
+        // Never committed: what checking notes about the credential is noted when the action is executed.
+        let mut transaction = self.storage.begin().await?;
+        let prepared = actions::find_prepared(&mut transaction, actor.organization, actor.user, action).await?.ok_or(ActionError::Over)?;
+        let now = self.ambient.now();
+        if now >= prepared.expires_at {
+            return Err(ActionError::Expired);
+        }
+        let document = Document::parse(&prepared.document)?;
+        Signed::new(prepared.document, &document).by(&mut transaction, actor, proof, now).await?;
+        Ok(())
     }
 
     async fn code_for(&self, change: &Change) -> Result<Option<FreshCode>, ActionError> {
@@ -183,8 +196,20 @@ struct Signed<'a> {
     document: &'a Document,
 }
 
-impl Signed<'_> {
+impl<'a> Signed<'a> {
+    fn new(bytes: Vec<u8>, document: &'a Document) -> Self {
+        let challenge = document::challenge(&bytes);
+        Self { bytes, challenge, ids: Ids::of(&challenge), document }
+    }
+
     /// What goes into history, and which credential signed.
+    async fn by(&self, db: &mut Connection, actor: Actor, proof: Proof<'_>, now: Timestamp) -> Result<(What, CredentialId), ActionError> {
+        match proof {
+            Proof::Passkey(signature) => self.by_passkey(db, actor, signature, now).await,
+            Proof::RecoveryKey(signature) => self.by_recovery_key(db, actor, signature).await,
+        }
+    }
+
     async fn by_passkey(
         &self,
         db: &mut Connection,
@@ -205,7 +230,6 @@ impl Signed<'_> {
         Ok((What::Action(Box::new(signed)), passkey.id))
     }
 
-    /// The same, by the actor's recovery key.
     async fn by_recovery_key(&self, db: &mut Connection, actor: Actor, signature: &[u8]) -> Result<(What, CredentialId), ActionError> {
         let key = credentials::find_recovery_key(db, actor.organization, actor.user).await?.ok_or(ActionError::NotTheirKit)?;
         let inconsistent = || StorageError::Inconsistent { table: "credentials", column: "public_key" };
@@ -226,7 +250,7 @@ impl Signed<'_> {
 
 /// The passkey that made the signature, if it is one of the actor's active ones.
 async fn find_passkey(db: &mut Connection, actor: Actor, signature: &Signature) -> Result<Passkey, ActionError> {
-    if signature.user_handle().is_some_and(|handle| handle != actor.user.to_bytes()) {
+    if signature.user_handle().is_some_and(|handle| handle != actor.user) {
         return Err(ActionError::NotTheirPasskey);
     }
     credentials::find_passkey(db, &signature.credential_id())

@@ -80,6 +80,7 @@ pub(super) async fn gather(
         | Change::ActivateUser { .. }
         | Change::DeleteUser { .. }
         | Change::ArchivePermission { .. }
+        | Change::RestorePermission { .. }
         | Change::AssignPermission { .. }
         | Change::RevokeAssignment { .. }
         | Change::OwnAccount(_) => None,

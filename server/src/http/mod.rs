@@ -1,7 +1,9 @@
 //! HTTP: the router, and what every request passes before a page or a server function sees it.
 //!
 //! ```text
-//! request ─► id ─► log ─► panic ─► headers ─► same origin ─► size ─► how often ─► session ─► pages · /rpc · files · /health
+//! request ─► id ─► log ─► panic ─► headers ─┬► same origin ─► size ─► how often ─► session ─► pages · /rpc · files
+//!                                           ├► size ─► errors in JSON ─► other sites' pages? ─► how often ─► token ─► API
+//!                                           └► /health
 //! ```
 
 mod client;
@@ -12,6 +14,7 @@ pub use client::Forwarding;
 
 use crate::{
     action::ActionError,
+    api,
     client::Client,
     service::{AddressBlock, RequestBackend, Services},
 };
@@ -71,11 +74,15 @@ pub fn router(services: Arc<Services>) -> Router {
     // Where password managers send people to look after their passkeys (W3C, passkey endpoints).
     let account = format!("{}/account", services.config.origin_text());
     let endpoints = json!({ "enroll": format!("{account}#passkeys"), "manage": account });
+    let asked = Arc::clone(&services);
     let files = Router::new()
         .route("/.well-known/passkey-endpoints", get(move || ready(Json(endpoints))))
         .fallback_service(site.not_found_service(any(move |request: Request<Body>| {
-            let not_found = not_found.clone();
+            let (not_found, services) = (not_found.clone(), Arc::clone(&asked));
             async move {
+                if api::is_meant(request.uri().path()) {
+                    return api::no_such_call(&services);
+                }
                 let mut response = not_found(request).await.into_response();
                 *response.status_mut() = StatusCode::NOT_FOUND;
                 response
@@ -84,22 +91,30 @@ pub fn router(services: Arc<Services>) -> Router {
         .layer(middleware::from_fn(headers::cache_files));
     let health = get(health).with_state(Arc::clone(&services));
     // The last layer is the outermost: what a request passes first stands at the end.
-    pages
+    let pages = pages
         .merge(files)
         .layer(middleware::from_fn_with_state(Arc::clone(&services), attach_backend))
         .layer(sessions(&services))
-        .layer(middleware::from_fn_with_state(Arc::<str>::from(services.config.origin_text()), own_name))
-        .layer(middleware::from_fn_with_state(Arc::clone(&services), limit))
-        .layer(middleware::from_fn_with_state(Forwarding::new(services.config.trusted_proxies.clone()), client::identify))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
-        .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(&services), limit));
+    guarded(pages, &services)
         .layer(CsrfLayer::new())
+        // Who calls is in a token that no browser sends by itself, so a call may come from anywhere.
+        .merge(api::finished(guarded(api::router(&services), &services), &services))
         .route("/health", health)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(services.config.is_https(), headers::secure))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+}
+
+/// What pages and the API share: whom a request is from and to, how long it may take, and how large it may be.
+fn guarded(router: Router, services: &Services) -> Router {
+    router
+        .layer(middleware::from_fn_with_state(Arc::<str>::from(services.config.origin_text()), own_name))
+        .layer(middleware::from_fn_with_state(Forwarding::new(services.config.trusted_proxies.clone()), client::identify))
+        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, LONGEST_REQUEST))
+        .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
 }
 
 /// The backend of one request, handed from the middleware to the page or server function.

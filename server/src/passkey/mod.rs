@@ -8,10 +8,11 @@
 
 use app::{
     action::{
+        client_data::challenge_handed,
         cose::{Algorithm, PASSKEY_ALGORITHMS},
         verify::{self, Assertion, AssertionError, Expected, RegistrationError, RelyingParty, StoredCredential, UserVerification},
     },
-    domain::{provider, user::name_on_devices},
+    domain::{id::UserId, provider, user::name_on_devices},
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, Serialize};
@@ -107,7 +108,7 @@ impl NewPasskey {
 #[derive(Debug)]
 pub struct Signature {
     answer: PublicKeyCredential,
-    user_handle: Option<[u8; 16]>,
+    user_handle: Option<UserId>,
 }
 
 impl Signature {
@@ -120,7 +121,7 @@ impl Signature {
         if answer.id != BASE64URL_NOPAD.encode(answer.get_credential_id()) || answer.type_ != "public-key" {
             return Err(PasskeyError::Inconsistent("id"));
         }
-        let user_handle = answer.get_user_unique_id().and_then(|handle| handle.try_into().ok());
+        let user_handle = answer.get_user_unique_id().and_then(owner);
         Ok(Self { answer, user_handle })
     }
 
@@ -145,7 +146,7 @@ impl Signature {
     }
 
     /// Whose passkey it is, as the authenticator remembers.
-    pub fn user_handle(&self) -> Option<[u8; 16]> {
+    pub fn user_handle(&self) -> Option<UserId> {
         self.user_handle
     }
 }
@@ -234,9 +235,9 @@ impl Ceremonies {
         if answer.id != BASE64URL_NOPAD.encode(answer.raw_id.as_ref()) || answer.type_ != "public-key" {
             return Err(PasskeyError::Inconsistent("id"));
         }
-        let ceremony: PasskeyRegistration = serde_json::from_str(ceremony)?;
+        let challenge = challenge_handed(answer.response.client_data_json.as_ref(), &decode(challenge, "challenge")?);
+        let ceremony: PasskeyRegistration = serde_json::from_value(over(&serde_json::from_str(ceremony)?, &challenge))?;
         let passkey = self.webauthn.finish_passkey_registration(&answer, &ceremony)?;
-        let challenge = decode(challenge, "challenge")?;
         let (client_data, attestation_object) = (answer.response.client_data_json.as_ref(), answer.response.attestation_object.as_ref());
         let strict = verify::check_registration(
             &self.expected(&challenge),
@@ -275,8 +276,9 @@ impl Ceremonies {
     /// # Errors
     /// When either refuses.
     pub fn finish_sign_in(&self, ceremony: &str, signature: &Signature, stored: Stored<'_>) -> Result<Used, PasskeyError> {
-        let (ceremony, challenge): (DiscoverableAuthentication, String) = serde_json::from_str(ceremony)?;
-        let challenge = decode(&challenge, "challenge")?;
+        let (ceremony, challenge): (Value, String) = serde_json::from_str(ceremony)?;
+        let challenge = challenge_handed(signature.client_data(), &decode(&challenge, "challenge")?);
+        let ceremony: DiscoverableAuthentication = serde_json::from_value(over(&ceremony, &challenge))?;
         let verified = verify::verify_assertion(
             &self.expected(&challenge),
             &StoredCredential {
@@ -310,6 +312,17 @@ impl Ceremonies {
     }
 }
 
+/// The state of a ceremony of webauthn-rs for what the authenticator was handed, which may be the challenge's text.
+fn over(ceremony: &Value, challenge: &[u8]) -> Value {
+    let mut ceremony = ceremony.clone();
+    for place in ["/rs/challenge", "/ast/challenge"] {
+        if let Some(found) = ceremony.pointer_mut(place) {
+            *found = BASE64URL_NOPAD.encode(challenge).into();
+        }
+    }
+    ceremony
+}
+
 /// Level 3, section 5.2.1.1: unknown transports are kept, but nothing that doesn't look like the name of one.
 fn transports_in(response: &Value) -> Result<Vec<String>, PasskeyError> {
     const MOST: usize = 16;
@@ -320,6 +333,14 @@ fn transports_in(response: &Value) -> Result<Vec<String>, PasskeyError> {
         return Err(PasskeyError::Inconsistent("transports"));
     }
     Ok(transports)
+}
+
+/// The user whom a handle names: by the 16 bytes of their id or, as a published client makes passkeys, by its text.
+fn owner(handle: &[u8]) -> Option<UserId> {
+    match handle.try_into() {
+        Ok(bytes) => Some(UserId::from_bytes(bytes)),
+        Err(_) => std::str::from_utf8(handle).ok()?.parse().ok(),
+    }
 }
 
 fn decode(text: &str, what: &'static str) -> Result<Vec<u8>, PasskeyError> {

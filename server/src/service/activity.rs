@@ -1,8 +1,9 @@
 //! Notes what happens around accounts, and tells it to those who may know.
 
-use super::RequestBackend;
+use super::{RequestBackend, Services};
 use crate::{
     action::Actor,
+    client::Client,
     storage::{
         Connection, StorageError,
         activity::{self, Event},
@@ -23,14 +24,24 @@ const SHOWN: i64 = 20;
 impl RequestBackend {
     /// Notes what happens to a user by this request, with where it came from.
     pub(super) async fn note(&self, db: &mut Connection, whom: Actor, kind: ActivityKind) -> Result<(), StorageError> {
+        self.services.note(db, whom, kind, &self.client).await
+    }
+}
+
+impl Services {
+    /// Notes what happens to a user by this client's request.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn note(&self, db: &mut Connection, whom: Actor, kind: ActivityKind, client: &Client) -> Result<(), StorageError> {
         let event = Event {
-            at: self.services.ambient.now(),
+            at: self.ambient.now(),
             kind,
             detail: String::new(),
-            address: self.client.address.to_string(),
-            user_agent: self.client.user_agent.clone(),
+            address: client.address.to_string(),
+            user_agent: client.user_agent.clone(),
         };
-        let id = ActivityId::from_bytes(self.services.ambient.bytes());
+        let id = ActivityId::from_bytes(self.ambient.bytes());
         activity::insert(db, id, whom.organization, whom.user, &event).await
     }
 }

@@ -1,6 +1,6 @@
 //! The road of a change for whoever is signed in, and how its errors are said to people.
 
-use super::{RequestBackend, sign_in::signed_out};
+use super::{RequestBackend, Services, sign_in::signed_out};
 use crate::{
     action::{ActionError, Actor, Executed, Proof, held_by_active, require},
     passkey::Signature,
@@ -73,59 +73,67 @@ impl RequestBackend {
     }
 }
 
-/// What a person is told. What they can't do anything about is logged and gets a number.
 pub(super) fn refused(backend: &RequestBackend, error: ActionError) -> Refusal {
-    match error {
-        ActionError::Denied(denial) => denied(&denial),
-        ActionError::NotActive => signed_out(),
-        ActionError::Over => {
-            Refusal::new(Code::ActionOver, "This was signed already, or took too long. Look whether it was done; if not, ask for it again.")
+    backend.services.refused(error)
+}
+
+impl Services {
+    /// What a person is told. What they can't do anything about is logged and gets a number.
+    pub fn refused(&self, error: ActionError) -> Refusal {
+        match error {
+            ActionError::Denied(denial) => denied(&denial),
+            ActionError::NotActive => signed_out(),
+            ActionError::Over => Refusal::new(
+                Code::ActionOver,
+                "This was signed already, or took too long. Look whether it was done; if not, ask for it again.",
+            ),
+            ActionError::Expired => {
+                Refusal::new(Code::ActionOver, "More than five minutes went by, so nothing was changed. Ask for it again and sign.")
+            }
+            ActionError::NotTheirPasskey | ActionError::Malformed(_) | ActionError::Signature(_) => {
+                tracing::warn!(%error, "a signature was refused");
+                Refusal::new(
+                    Code::PasskeyRefused,
+                    "The signature couldn't be verified, so nothing was changed. Use a passkey of the account that you are signed in with.",
+                )
+            }
+            ActionError::NotAsked => Refusal::new(
+                Code::ActionOver,
+                "This took too long, or was done already, so nothing was changed. Begin again; a passkey that your device made for it can be deleted there.",
+            ),
+            ActionError::NotTheirKit => Refusal::new(
+                Code::WrongKit,
+                "This code isn't of the account's present kit, so nothing was changed. Perhaps it belongs to another account, or to a kit that was replaced or used.",
+            ),
+            error @ ActionError::NewPasskey(_) => {
+                tracing::warn!(%error, "a new passkey was refused");
+                Refusal::new(
+                    Code::BadRequest,
+                    "The new passkey couldn't be verified. Nothing was changed. Make another one, or use another device.",
+                )
+            }
+            ActionError::RecoveryKey => {
+                Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was changed. Reload the page and try again.")
+            }
+            ActionError::UsedTwice => {
+                Refusal::new(Code::Conflict, "This passkey was used twice at the same moment. Nothing was changed. Try again.")
+            }
+            ActionError::Storage(crate::storage::StorageError::Conflict(_)) => Refusal::new(
+                Code::Conflict,
+                "Somebody else made a change that this one can't go with. Nothing was changed. Reload the page.",
+            ),
+            ActionError::Storage(error) => self.storage_failed(error),
+            ActionError::Document(DocumentError::TooLarge | DocumentError::Integer) => {
+                Refusal::new(Code::BadRequest, "This change is too large to be signed. Nothing was changed.")
+            }
+            error @ (ActionError::Document(_)
+            | ActionError::Entry(_)
+            | ActionError::AnotherSecret
+            | ActionError::Checkpoint(_)
+            | ActionError::Code(_)
+            | ActionError::NoCode
+            | ActionError::Mail(_)) => self.hide(Code::Internal, &error),
         }
-        ActionError::Expired => {
-            Refusal::new(Code::ActionOver, "More than five minutes went by, so nothing was changed. Ask for it again and sign.")
-        }
-        ActionError::NotTheirPasskey | ActionError::Malformed(_) | ActionError::Signature(_) => {
-            tracing::warn!(%error, "a signature was refused");
-            Refusal::new(
-                Code::PasskeyRefused,
-                "The signature couldn't be verified, so nothing was changed. Use a passkey of the account that you are signed in with.",
-            )
-        }
-        ActionError::NotAsked => Refusal::new(
-            Code::ActionOver,
-            "This took too long, or was done already, so nothing was changed. Begin again; a passkey that your device made for it can be deleted there.",
-        ),
-        ActionError::NotTheirKit => Refusal::new(
-            Code::WrongKit,
-            "This code isn't of the account's present kit, so nothing was changed. Perhaps it belongs to another account, or to a kit that was replaced or used.",
-        ),
-        error @ ActionError::NewPasskey(_) => {
-            tracing::warn!(%error, "a new passkey was refused");
-            Refusal::new(
-                Code::BadRequest,
-                "The new passkey couldn't be verified. Nothing was changed. Make another one, or use another device.",
-            )
-        }
-        ActionError::RecoveryKey => {
-            Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was changed. Reload the page and try again.")
-        }
-        ActionError::UsedTwice => {
-            Refusal::new(Code::Conflict, "This passkey was used twice at the same moment. Nothing was changed. Try again.")
-        }
-        ActionError::Storage(crate::storage::StorageError::Conflict(_)) => {
-            Refusal::new(Code::Conflict, "Somebody else made a change that this one can't go with. Nothing was changed. Reload the page.")
-        }
-        ActionError::Storage(error) => backend.storage_failed(error),
-        ActionError::Document(DocumentError::TooLarge | DocumentError::Integer) => {
-            Refusal::new(Code::BadRequest, "This change is too large to be signed. Nothing was changed.")
-        }
-        error @ (ActionError::Document(_)
-        | ActionError::Entry(_)
-        | ActionError::AnotherSecret
-        | ActionError::Checkpoint(_)
-        | ActionError::Code(_)
-        | ActionError::NoCode
-        | ActionError::Mail(_)) => backend.hide(Code::Internal, &error),
     }
 }
 

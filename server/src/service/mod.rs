@@ -1,4 +1,4 @@
-//! The use cases: what pages (and later the API) can ask for. No HTTP and no SQL here.
+//! The use cases: what pages can ask for, and what they share with the API. No HTTP and no SQL here.
 //!
 //! ```text
 //! app::rpc ──► RequestBackend (one request: session, address) ──► Services ──► storage, passkey ceremonies, outbox
@@ -16,7 +16,7 @@ mod permissions;
 mod recovery;
 pub mod session;
 mod sessions;
-mod sign_in;
+pub mod sign_in;
 mod sweep;
 mod users;
 
@@ -26,6 +26,7 @@ pub use sweep::sweep;
 use crate::{
     action::{Actor, Road, RoadError, Site},
     ambient::Ambient,
+    api::TokenSigner,
     client::Client,
     code::Codes,
     config::{Config, Mail, Organizations},
@@ -80,6 +81,8 @@ pub struct Services {
     pub limits: Limits,
     /// The road of a change.
     pub road: Road,
+    /// Signs the API's tokens.
+    pub tokens: TokenSigner,
     codes: Arc<Codes>,
 }
 
@@ -94,7 +97,26 @@ impl Services {
         let site = Site { origin: config.origin_text(), rp_id: config.origin.domain().unwrap_or_default().to_owned() };
         let ceremonies = Arc::new(ceremonies);
         let road = Road::new(ambient.clone(), storage.clone(), outbox.clone(), Arc::clone(&codes), Arc::clone(&ceremonies), site)?;
-        Ok(Self { config, ambient, storage, ceremonies, outbox, limits, road, codes })
+        let tokens = TokenSigner::new(config.origin_text(), outbox.secret())?;
+        Ok(Self { config, ambient, storage, ceremonies, outbox, limits, road, tokens, codes })
+    }
+
+    /// Logs what a person must not see and gives them a number to quote instead.
+    pub fn hide(&self, code: Code, error: &dyn std::error::Error) -> Refusal {
+        let incident = incident(&self.ambient);
+        let causes = Causes(error);
+        tracing::error!(%incident, %causes, "a request failed");
+        let message = match code {
+            Code::Unavailable => "The server's storage doesn't answer at the moment. Nothing was changed. Try again in a minute.",
+            _ => "Something went wrong on the server. Nothing was changed.",
+        };
+        Refusal { incident: Some(incident), ..Refusal::new(code, message) }
+    }
+
+    /// What is said of a failure of the database.
+    pub fn storage_failed(&self, error: StorageError) -> Refusal {
+        let code = if matches!(error, StorageError::Unavailable(_)) { Code::Unavailable } else { Code::Internal };
+        self.hide(code, &error)
     }
 }
 
@@ -111,18 +133,6 @@ impl RequestBackend {
         Self { services, session, client }
     }
 
-    /// Logs what a person must not see and gives them a number to quote instead.
-    fn hide(&self, code: Code, error: &dyn std::error::Error) -> Refusal {
-        let incident = incident(&self.services.ambient);
-        let causes = Causes(error);
-        tracing::error!(%incident, %causes, "a request failed");
-        let message = match code {
-            Code::Unavailable => "The server's storage doesn't answer at the moment. Nothing was changed. Try again in a minute.",
-            _ => "Something went wrong on the server. Nothing was changed.",
-        };
-        Refusal { incident: Some(incident), ..Refusal::new(code, message) }
-    }
-
     /// A mail that was sealed under another secret isn't shown: nobody can read it any more.
     fn local_mail(&self, queued: &outbox::QueuedMail) -> Option<LocalMail> {
         let message = self.services.outbox.open(queued).ok()?;
@@ -135,9 +145,12 @@ impl RequestBackend {
         })
     }
 
+    fn hide(&self, code: Code, error: &dyn std::error::Error) -> Refusal {
+        self.services.hide(code, error)
+    }
+
     fn storage_failed(&self, error: StorageError) -> Refusal {
-        let code = if matches!(error, StorageError::Unavailable(_)) { Code::Unavailable } else { Code::Internal };
-        self.hide(code, &error)
+        self.services.storage_failed(error)
     }
 
     /// Where a recovery kit is used.
@@ -178,7 +191,7 @@ fn one_page<T>(mut found: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option
 }
 
 /// Eight symbols to find a log line by.
-fn incident(ambient: &Ambient) -> String {
+pub fn incident(ambient: &Ambient) -> String {
     data_encoding::BASE32_NOPAD.encode(&ambient.bytes::<5>())
 }
 

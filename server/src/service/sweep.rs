@@ -1,8 +1,8 @@
-//! Removes what ran out: organizations that were never activated, registrations, actions, challenges, sessions, texts of old mails,
+//! Removes what ran out: organizations that were never activated, registrations, actions, challenges, sessions, tokens, texts of old mails,
 //! old activity.
 
 use super::{Services, session::IDLE};
-use crate::storage::{StorageError, actions, activity, challenges, organizations, outbox, registrations, sessions};
+use crate::storage::{StorageError, actions, activity, challenges, organizations, outbox, registrations, sessions, tokens};
 use std::time::Duration;
 
 /// An organization that isn't activated by then is removed.
@@ -24,10 +24,11 @@ pub async fn sweep(services: &Services) -> Result<(), StorageError> {
     let actions = actions::remove_expired(&mut db, now).await?;
     let challenges = challenges::remove_expired(&mut db, now).await?;
     let sessions = sessions::remove_expired(&mut db, now, now.minus(IDLE)).await?;
+    let tokens = tokens::remove_expired(&mut db, now).await?;
     let mails = outbox::remove_expired(&mut db, now).await?;
     let events = activity::remove_before(&mut db, now.minus(ACTIVITY)).await?;
-    if organizations + registrations + actions + challenges + sessions + mails + events > 0 {
-        tracing::info!(organizations, registrations, actions, challenges, sessions, mails, events, "removed what ran out");
+    if organizations + registrations + actions + challenges + sessions + tokens + mails + events > 0 {
+        tracing::info!(organizations, registrations, actions, challenges, sessions, tokens, mails, events, "removed what ran out");
     }
     Ok(())
 }

@@ -33,20 +33,20 @@ pub(super) async fn list(backend: &RequestBackend, search: &str, status: Option<
     let mut db = backend.services.storage.connection().await.map_err(failed)?;
     let may = backend.require(&mut db, actor, Operation::UsersRead).await?;
     let search: String = search.trim().chars().take(SEARCH_LENGTH).collect();
-    let filter = users::Filter { search: &search, status, after };
+    let filter = users::Filter { search: &search, status, kind: None, after };
     let found = users::list(&mut db, actor.organization, filter, ONE_MORE).await.map_err(failed)?;
     let (found, next) = one_page(found, |(user, _)| user.email.key());
     let ids: Vec<UserId> = found.iter().map(|(user, _)| user.id).collect();
-    let names = if may.allows(Operation::AssignmentsRead) {
-        permissions::names_held_by(&mut db, actor.organization, &ids).await.map_err(failed)?
+    let held = if may.allows(Operation::AssignmentsRead) {
+        permissions::held_by_each(&mut db, actor.organization, &ids).await.map_err(failed)?
     } else {
         Vec::new()
     };
     let users = found
         .into_iter()
         .map(|(user, until)| {
-            let held = names.iter().filter(|(id, _)| *id == user.id).map(|(_, name)| name.clone()).collect();
-            row(user, until, held)
+            let names = held.iter().filter(|held| held.user == user.id).map(|held| held.name.to_string()).collect();
+            row(user, until, names)
         })
         .collect();
     Ok(UserList { users, next, now: backend.services.ambient.now() })

@@ -1,6 +1,6 @@
 //! Actions that were prepared: documents that wait for their signature.
 
-use super::{Connection, StorageError, time};
+use super::{Connection, StorageError, parse, time};
 use app::domain::{
     id::{ActionId, OrganizationId, UserId},
     time::Timestamp,
@@ -60,6 +60,76 @@ pub async fn find_prepared(
         let document =
             BASE64URL_NOPAD.decode(document.as_bytes()).map_err(|_| StorageError::Inconsistent { table: "actions", column: "document" })?;
         Ok(PreparedAction { id, organization, user, document, expires_at: time(expires_at) })
+    })
+    .transpose()
+}
+
+/// Notes for which request of the API an action waits.
+///
+/// # Errors
+/// When the database fails.
+pub async fn await_request(db: &mut Connection, id: ActionId, request: &str) -> Result<(), StorageError> {
+    sqlx::query("UPDATE actions SET request = $2 WHERE id = $1").bind(id.to_string()).bind(request).execute(db).await?;
+    Ok(())
+}
+
+/// Keeps the signature of an action that waits for a request, with the hash of what that request will show; whether it was the
+/// first one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keep_proof(db: &mut Connection, id: ActionId, proof: &str, user_action: &str) -> Result<bool, StorageError> {
+    let done = sqlx::query(
+        "UPDATE actions SET proof = $2, user_action = $3 WHERE id = $1 AND state = 'prepared' AND request IS NOT NULL AND proof IS NULL",
+    )
+    .bind(id.to_string())
+    .bind(proof)
+    .bind(user_action)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// An action that was signed, and waits for its request or was executed by it.
+#[derive(Debug, Clone)]
+pub struct SignedAction {
+    /// Id.
+    pub id: ActionId,
+    /// In which organization.
+    pub organization: OrganizationId,
+    /// Whose.
+    pub user: UserId,
+    /// The request.
+    pub request: String,
+    /// The signature.
+    pub proof: String,
+    /// Whether it was executed.
+    pub is_executed: bool,
+    /// Until when it can be.
+    pub expires_at: Timestamp,
+}
+
+/// The action whose request shows what has this hash.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_signed(db: &mut Connection, user_action: &str) -> Result<Option<SignedAction>, StorageError> {
+    let row: Option<(String, String, String, String, String, String, i64)> = sqlx::query_as(
+        "SELECT id, organization_id, user_id, request, proof, state, expires_at FROM actions WHERE user_action = $1 AND request IS NOT NULL AND proof IS NOT NULL",
+    )
+    .bind(user_action)
+    .fetch_optional(db)
+    .await?;
+    row.map(|(id, organization, user, request, proof, state, expires_at)| {
+        Ok(SignedAction {
+            id: parse(&id, "actions", "id")?,
+            organization: parse(&organization, "actions", "organization_id")?,
+            user: parse(&user, "actions", "user_id")?,
+            request,
+            proof,
+            is_executed: state != "prepared",
+            expires_at: time(expires_at),
+        })
     })
     .transpose()
 }

@@ -1,10 +1,12 @@
 //! Credentials: passkeys and recovery keys.
 
-use super::{Connection, StorageError, parse, time};
+use super::{Connection, StorageError, parse, places, time};
 use app::domain::{
     id::{CredentialId, OrganizationId, UserId},
     time::Timestamp,
 };
+use sqlx::AssertSqlSafe;
+use std::collections::HashMap;
 
 /// COSE number of `EdDSA`, which recovery keys sign with.
 const ED25519: i64 = -8;
@@ -231,6 +233,28 @@ pub async fn allowed(db: &mut Connection, organization: OrganizationId, user: Us
         .into_iter()
         .map(|(credential_id, transports)| AllowedPasskey { credential_id, transports: transports.unwrap_or_else(|| "[]".to_owned()) })
         .collect())
+}
+
+/// The oldest credential of each of these users who has one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn first_of_each(
+    db: &mut Connection,
+    organization: OrganizationId,
+    users: &[UserId],
+) -> Result<HashMap<UserId, CredentialId>, StorageError> {
+    let query = format!(
+        "SELECT user_id, id FROM credentials WHERE organization_id = $1 AND user_id IN ({}) ORDER BY created_at DESC, id DESC",
+        places(2, users.len())
+    );
+    // Only places for values are written into it.
+    let mut query = sqlx::query_as::<_, (String, String)>(AssertSqlSafe(query)).bind(organization.to_string());
+    for user in users {
+        query = query.bind(user.to_string());
+    }
+    let rows = query.fetch_all(db).await?;
+    rows.into_iter().map(|(user, id)| Ok((parse(&user, "credentials", "user_id")?, parse(&id, "credentials", "id")?))).collect()
 }
 
 /// A passkey as people see it.

@@ -148,6 +148,30 @@ pub async fn about(db: &mut Connection, organization: OrganizationId, user: User
     Ok(rows.into_iter().map(|(line, _)| line).collect())
 }
 
+/// The lines from this entry on, oldest first, at most `limit`; of this user's deeds only, if one is named.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_actor(
+    db: &mut Connection,
+    organization: OrganizationId,
+    actor: Option<UserId>,
+    index: u64,
+    limit: i64,
+) -> Result<Vec<String>, StorageError> {
+    let Some(actor) = actor else { return from(db, organization, index, limit).await };
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT line FROM history WHERE organization_id = $1 AND actor_id = $2 AND entry_index >= $3 ORDER BY entry_index LIMIT $4",
+    )
+    .bind(organization.to_string())
+    .bind(actor.to_string())
+    .bind(i64::try_from(index).unwrap_or(i64::MAX))
+    .bind(limit)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(line,)| line).collect())
+}
+
 /// The line of the entry that registered a credential.
 ///
 /// # Errors

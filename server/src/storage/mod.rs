@@ -18,6 +18,7 @@ pub mod outbox;
 pub mod permissions;
 pub mod registrations;
 pub mod sessions;
+pub mod tokens;
 pub mod users;
 
 use app::domain::time::Timestamp;
@@ -234,6 +235,14 @@ fn with_mode(url: &Url) -> String {
 /// A text from outside to compare with. PostgreSQL takes none with a NUL, and nothing that is kept has one.
 fn without_nul(text: &str) -> String {
     text.replace('\0', "")
+}
+
+/// So many places for values, from `$first` on, for `IN (…)`. Of none, it is a list that nothing is in.
+fn places(first: usize, count: usize) -> String {
+    if count == 0 {
+        return "NULL".to_owned();
+    }
+    (first..first + count).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
 }
 
 /// Reads a column that holds an id or another checked text.

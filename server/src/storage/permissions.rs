@@ -1,6 +1,6 @@
 //! Permissions, and assignments of them to users.
 
-use super::{Connection, StorageError, parse, without_nul};
+use super::{Connection, StorageError, parse, places, time, without_nul};
 use app::{
     action::{
         change::{PermissionRef, UserRef},
@@ -13,6 +13,8 @@ use app::{
         time::Timestamp,
     },
 };
+use sqlx::AssertSqlSafe;
+use std::collections::HashMap;
 
 /// What the organization brings along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,15 +140,18 @@ pub async fn update(
     id: PermissionId,
     name: &PermissionName,
     operations: &Operations,
+    now: Timestamp,
 ) -> Result<(), StorageError> {
     sqlx::query(
-        "UPDATE permissions SET name = $3, name_key = $4, operations = $5, version = version + 1 WHERE organization_id = $1 AND id = $2",
+        "UPDATE permissions SET name = $3, name_key = $4, operations = $5, updated_at = $6, version = version + 1
+         WHERE organization_id = $1 AND id = $2",
     )
     .bind(organization.to_string())
     .bind(id.to_string())
     .bind(name.as_str())
     .bind(name.look())
     .bind(write_operations(operations)?)
+    .bind(now.as_millis())
     .execute(db)
     .await?;
     Ok(())
@@ -157,7 +162,21 @@ pub async fn update(
 /// # Errors
 /// When the database fails.
 pub async fn archive(db: &mut Connection, organization: OrganizationId, id: PermissionId, now: Timestamp) -> Result<(), StorageError> {
-    sqlx::query("UPDATE permissions SET archived_at = $3, version = version + 1 WHERE organization_id = $1 AND id = $2")
+    sqlx::query("UPDATE permissions SET archived_at = $3, updated_at = $3, version = version + 1 WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Takes a permission out again, and counts its version up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn restore(db: &mut Connection, organization: OrganizationId, id: PermissionId, now: Timestamp) -> Result<(), StorageError> {
+    sqlx::query("UPDATE permissions SET archived_at = NULL, updated_at = $3, version = version + 1 WHERE organization_id = $1 AND id = $2")
         .bind(organization.to_string())
         .bind(id.to_string())
         .bind(now.as_millis())
@@ -232,6 +251,28 @@ pub async fn list(
     .fetch_all(db)
     .await?;
     rows.into_iter().map(PermissionFacts::try_from).collect()
+}
+
+/// When these permissions were created and last changed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn dates(
+    db: &mut Connection,
+    organization: OrganizationId,
+    permissions: &[PermissionId],
+) -> Result<HashMap<PermissionId, [Timestamp; 2]>, StorageError> {
+    let query = format!(
+        "SELECT id, created_at, COALESCE(updated_at, created_at) FROM permissions WHERE organization_id = $1 AND id IN ({})",
+        places(2, permissions.len())
+    );
+    // Only places for values are written into it.
+    let mut query = sqlx::query_as::<_, (String, i64, i64)>(AssertSqlSafe(query)).bind(organization.to_string());
+    for permission in permissions {
+        query = query.bind(permission.to_string());
+    }
+    let rows = query.fetch_all(db).await?;
+    rows.into_iter().map(|(id, created, updated)| Ok((parse(&id, "permissions", "id")?, [created, updated].map(time)))).collect()
 }
 
 /// Gives a user a permission.
@@ -321,32 +362,56 @@ pub async fn operations_of(db: &mut Connection, organization: OrganizationId, us
     Ok(all)
 }
 
-/// The names of the permissions that these users have.
+/// What each of these users has, by name: an assignment, of which permission, and what it allows.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn names_held_by(
-    db: &mut Connection,
-    organization: OrganizationId,
-    users: &[UserId],
-) -> Result<Vec<(UserId, String)>, StorageError> {
-    if users.is_empty() {
-        return Ok(Vec::new());
-    }
-    let places = (2..users.len() + 2).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
+pub async fn held_by_each(db: &mut Connection, organization: OrganizationId, users: &[UserId]) -> Result<Vec<Held>, StorageError> {
     let query = format!(
-        "SELECT a.user_id, p.name FROM assignments a JOIN permissions p ON p.id = a.permission_id
-         WHERE a.organization_id = $1 AND a.user_id IN ({places}) AND p.archived_at IS NULL ORDER BY LOWER(p.name), p.id"
+        "SELECT a.user_id, a.id, p.id, p.name, p.operations, p.managed
+         FROM assignments a JOIN permissions p ON p.id = a.permission_id
+         WHERE a.organization_id = $1 AND a.user_id IN ({}) AND p.archived_at IS NULL ORDER BY LOWER(p.name), p.id",
+        places(2, users.len())
     );
     // Only places for values are written into it.
-    let mut query = sqlx::query_as::<_, (String, String)>(sqlx::AssertSqlSafe(query)).bind(organization.to_string());
+    let mut query = sqlx::query_as::<_, (String, String, String, String, String, Option<String>)>(AssertSqlSafe(query));
+    query = query.bind(organization.to_string());
     for user in users {
         query = query.bind(user.to_string());
     }
-    query.fetch_all(db).await?.into_iter().map(|(user, name)| Ok((parse(&user, "assignments", "user_id")?, name))).collect()
+    let rows = query.fetch_all(db).await?;
+    rows.into_iter()
+        .map(|(user, assignment, permission, name, operations, managed)| {
+            Ok(Held {
+                user: parse(&user, "assignments", "user_id")?,
+                assignment: parse(&assignment, "assignments", "id")?,
+                permission: parse(&permission, "permissions", "id")?,
+                name: parse_name(&name)?,
+                operations: parse_operations(&operations)?,
+                is_managed: managed.is_some(),
+            })
+        })
+        .collect()
 }
 
-/// Who has a permission, in the order of their addresses, behind the address `after`, at most `limit`.
+/// A permission that a user has.
+#[derive(Debug, Clone)]
+pub struct Held {
+    /// Who.
+    pub user: UserId,
+    /// The assignment.
+    pub assignment: AssignmentId,
+    /// Which permission.
+    pub permission: PermissionId,
+    /// Its name.
+    pub name: PermissionName,
+    /// What it allows.
+    pub operations: Operations,
+    /// Whether it came with the organization.
+    pub is_managed: bool,
+}
+
+/// Who has a permission, and since when, in the order of their addresses, behind the address `after`, at most `limit`.
 ///
 /// # Errors
 /// When the database fails.
@@ -356,9 +421,9 @@ pub async fn holders(
     permission: PermissionId,
     after: &str,
     limit: i64,
-) -> Result<Vec<(AssignmentId, UserRef)>, StorageError> {
-    let rows: Vec<(String, String, String)> = sqlx::query_as(
-        "SELECT a.id, u.id, u.email FROM assignments a JOIN users u ON u.id = a.user_id
+) -> Result<Vec<(AssignmentId, UserRef, Timestamp)>, StorageError> {
+    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+        "SELECT a.id, u.id, u.email, a.created_at FROM assignments a JOIN users u ON u.id = a.user_id
          WHERE a.organization_id = $1 AND a.permission_id = $2 AND u.email_key > $3 ORDER BY u.email_key LIMIT $4",
     )
     .bind(organization.to_string())
@@ -368,11 +433,35 @@ pub async fn holders(
     .fetch_all(db)
     .await?;
     rows.into_iter()
-        .map(|(assignment, id, email)| {
-            let email = EmailAddress::parse(&email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?;
-            Ok((parse(&assignment, "assignments", "id")?, UserRef { id: parse(&id, "users", "id")?, email }))
-        })
+        .map(|(assignment, id, email, created_at)| Ok((parse(&assignment, "assignments", "id")?, user_ref(&id, &email)?, time(created_at))))
         .collect()
+}
+
+/// Who has this permission by this assignment.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holder(
+    db: &mut Connection,
+    organization: OrganizationId,
+    permission: PermissionId,
+    assignment: AssignmentId,
+) -> Result<Option<UserRef>, StorageError> {
+    let row: Option<(String, String)> = sqlx::query_as(
+        "SELECT u.id, u.email FROM assignments a JOIN users u ON u.id = a.user_id
+         WHERE a.organization_id = $1 AND a.permission_id = $2 AND a.id = $3",
+    )
+    .bind(organization.to_string())
+    .bind(permission.to_string())
+    .bind(assignment.to_string())
+    .fetch_optional(db)
+    .await?;
+    row.map(|(id, email)| user_ref(&id, &email)).transpose()
+}
+
+fn user_ref(id: &str, email: &str) -> Result<UserRef, StorageError> {
+    let email = EmailAddress::parse(email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?;
+    Ok(UserRef { id: parse(id, "users", "id")?, email })
 }
 
 /// The active users who have every operation, but for this one.
@@ -389,12 +478,7 @@ pub async fn other_full_admins(db: &mut Connection, organization: OrganizationId
     .bind(than.to_string())
     .fetch_all(db)
     .await?;
-    rows.into_iter()
-        .map(|(id, email)| {
-            let email = EmailAddress::parse(&email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?;
-            Ok(UserRef { id: parse(&id, "users", "id")?, email })
-        })
-        .collect()
+    rows.into_iter().map(|(id, email)| user_ref(&id, &email)).collect()
 }
 
 /// Whether anyone else than this user is active and has every operation.

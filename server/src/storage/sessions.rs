@@ -1,6 +1,6 @@
 //! Sessions, found by a hash of the cookie's id: a stolen database signs nobody in.
 
-use super::{Connection, StorageError, time};
+use super::{Connection, StorageError, time, tokens};
 use app::domain::{
     id::{OrganizationId, UserId},
     time::Timestamp,
@@ -122,17 +122,17 @@ pub async fn delete(db: &mut Connection, id_hash: &str) -> Result<(), StorageErr
     Ok(())
 }
 
-/// Ends every session of a user.
+/// Ends every session of a user, and the tokens that they signed in to the API with.
 ///
 /// # Errors
-/// When the database fails; then none is ended.
+/// When the database fails.
 pub async fn delete_of_user(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<(), StorageError> {
     sqlx::query("DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2")
         .bind(organization.to_string())
         .bind(user.to_string())
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    tokens::delete_logins(db, organization, user).await
 }
 
 /// A session as its owner sees it.

@@ -326,6 +326,8 @@ pub struct Filter<'a> {
     pub search: &'a str,
     /// Of this status only.
     pub status: Option<UserStatus>,
+    /// Of this kind only.
+    pub kind: Option<UserKind>,
     /// Behind this address, in lower case.
     pub after: &'a str,
 }
@@ -357,12 +359,14 @@ pub async fn list(
         "SELECT {COLUMNS},
              (SELECT MAX(c.expires_at) FROM registration_codes c WHERE c.user_id = u.id AND c.ended_at IS NULL AND u.registered_at IS NULL) AS invited_until
          FROM users u JOIN organizations o ON o.id = u.organization_id
-         WHERE u.organization_id = $1 AND u.email_key > $2 {found} {of_status} ORDER BY u.email_key LIMIT $4"
+         WHERE u.organization_id = $1 AND u.email_key > $2 AND ($4 = '' OR u.kind = $4) {found} {of_status}
+         ORDER BY u.email_key LIMIT $5"
     );
     let rows: Vec<ListedRow> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(organization.to_string())
         .bind(without_nul(filter.after))
         .bind(pattern(&without_nul(filter.search)))
+        .bind(filter.kind.map(kind_name).unwrap_or_default())
         .bind(limit)
         .fetch_all(db)
         .await?;

@@ -249,6 +249,7 @@ enum Deed {
     CreatePermission,
     UpdatePermission,
     ArchivePermission,
+    RestorePermission,
     AssignPermission,
     RevokeAssignment,
     AddPasskey,
@@ -266,7 +267,7 @@ enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 26] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -278,6 +279,7 @@ impl Deed {
         Self::CreatePermission,
         Self::UpdatePermission,
         Self::ArchivePermission,
+        Self::RestorePermission,
         Self::AssignPermission,
         Self::RevokeAssignment,
         Self::AddPasskey,
@@ -308,6 +310,7 @@ impl Deed {
             Change::CreatePermission { .. } => Self::CreatePermission,
             Change::UpdatePermission { .. } => Self::UpdatePermission,
             Change::ArchivePermission { .. } => Self::ArchivePermission,
+            Change::RestorePermission { .. } => Self::RestorePermission,
             Change::AssignPermission { .. } => Self::AssignPermission,
             Change::RevokeAssignment { .. } => Self::RevokeAssignment,
             Change::OwnAccount(AccountChange::AddPasskey { .. }) => Self::AddPasskey,
@@ -373,6 +376,12 @@ impl Office {
             Deed::ArchivePermission => {
                 let name = format!("Permission {}", self.address());
                 Change::ArchivePermission { permission: self.admin.define(&name, &[operation]).await.permission }
+            }
+            Deed::RestorePermission => {
+                let name = format!("Permission {}", self.address());
+                let permission = self.admin.define(&name, &[operation]).await.permission;
+                self.admin.sign(&Change::ArchivePermission { permission }).await;
+                Change::RestorePermission { permission: self.admin.permission(&name).await.permission }
             }
             Deed::AssignPermission => {
                 let user = self.active().await;
@@ -456,7 +465,7 @@ const fn needed(deed: Deed) -> Option<Operation> {
         Deed::DeleteUser => Operation::UsersDelete,
         Deed::CreatePermission => Operation::PermissionsCreate,
         Deed::UpdatePermission => Operation::PermissionsUpdate,
-        Deed::ArchivePermission => Operation::PermissionsArchive,
+        Deed::ArchivePermission | Deed::RestorePermission => Operation::PermissionsArchive,
         Deed::AssignPermission => Operation::PermissionsAssign,
         Deed::RevokeAssignment => Operation::PermissionsRevoke,
         Deed::ReadUsers | Deed::ReadUser => Operation::UsersRead,

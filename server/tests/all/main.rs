@@ -15,6 +15,7 @@
 mod support;
 
 mod account;
+mod api;
 mod architecture;
 mod authorization;
 mod break_glass;

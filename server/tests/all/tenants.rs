@@ -351,6 +351,7 @@ async fn every_change_that_names_anything_of_another_organization_is_refused(dat
         Change::ResendInvitation { user: foreign.invited.clone() },
         Change::ActivateUser { user: foreign.deactivated.clone() },
         Change::ArchivePermission { permission: foreign.free.permission.clone() },
+        Change::RestorePermission { permission: foreign.archived.permission.clone() },
         Change::AssignPermission {
             permission: foreign.free.permission.clone(),
             operations: foreign.free.operations.clone(),
@@ -422,7 +423,7 @@ async fn lists_and_exports_hold_nothing_of_another_organization(database: &TestD
     let permissions: PermissionList = browser.call("permissions", &[("after", "")]).await.done();
     assert_eq!(
         permissions.permissions.iter().map(|row| row.permission.name.as_str()).collect::<Vec<_>>(),
-        ["End user", "Full admin", "Auditors", "Readers"]
+        ["End user", "Full admin", "Auditors", "Readers", "Before"]
     );
     let history: HistoryPage = browser.call("history", &[]).await.done();
     let own = app.export(home.admin.organization).await.0;

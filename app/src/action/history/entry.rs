@@ -5,6 +5,7 @@ use crate::{
         bytes::Bytes,
         challenge::{Purpose, frame},
         change::UserRef,
+        client_data::challenge_handed,
         cose::{Algorithm, PublicKey},
         document::{Document, DocumentError},
         recovery_key::recovery_key_message,
@@ -304,6 +305,41 @@ impl Entry {
         }
     }
 
+    /// What kind of thing was done, in a word: an entry's kind, or its change's.
+    #[cfg(feature = "ssr")]
+    pub fn kind(&self) -> String {
+        let word = |value: serde_json::Value| match value {
+            serde_json::Value::Object(members) => members.into_iter().next(),
+            _ => None,
+        };
+        let of_change = |bytes: &Bytes| {
+            let change = serde_json::to_value(Document::parse(&bytes.0).ok()?.change).ok()?;
+            match word(change)? {
+                (own, inner) if own == "own_account" => word(inner).map(|(kind, _)| kind),
+                (kind, _) => Some(kind),
+            }
+        };
+        let kind = match &self.what {
+            What::Genesis(_) => Some("create_organization".to_owned()),
+            What::Registration(_) => Some("register".to_owned()),
+            What::Action(action) => of_change(&action.document),
+            What::Recovery(recovery) => of_change(&recovery.document),
+            What::BreakGlass(_) => Some("break_glass".to_owned()),
+        };
+        kind.unwrap_or_default()
+    }
+
+    /// Who did it; nobody of the organization, when the server's operator did.
+    pub fn actor(&self) -> Option<UserId> {
+        match &self.what {
+            What::Genesis(genesis) => Some(genesis.admin.id),
+            What::Registration(registration) => Some(registration.user.id),
+            What::Action(action) => Document::parse(&action.document.0).ok().map(|document| document.actor.id),
+            What::Recovery(recovery) => Document::parse(&recovery.document.0).ok().map(|document| document.actor.id),
+            What::BreakGlass(_) => None,
+        }
+    }
+
     /// Whether everyone who sees it should look twice.
     pub const fn is_loud(&self) -> bool {
         matches!(self.what, What::BreakGlass(_))
@@ -403,8 +439,9 @@ impl SignedAction {
     /// The first rule that it breaks.
     pub fn check<'a>(&'a self, document: &Document, hashes: &Hashes, key: &SigningKey) -> Result<CheckedAssertion<'a>, AssertionError> {
         let relying_party = RelyingParty { id_hash: hashes.rp_id, origin: document.origin.clone() };
+        let challenge = challenge_handed(&self.client_data.0, &hashes.challenge);
         verify::check_assertion(
-            &Expected { relying_party: &relying_party, challenge: &hashes.challenge, user_verification: UserVerification::Required },
+            &Expected { relying_party: &relying_party, challenge: &challenge, user_verification: UserVerification::Required },
             &StoredCredential {
                 public_key_cose: &key.public_key_cose,
                 algorithm: key.algorithm,

@@ -243,6 +243,32 @@ fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, So
     Some((entry, owner, rp_id, Source::Change(Box::new(Brought { entry, document }))))
 }
 
+/// The public key of the credential with this id, if this entry registers it. Whether its registration holds is another question.
+#[cfg(feature = "ssr")]
+pub fn public_key(entry: &Entry, id: CredentialId) -> Option<PublicKey> {
+    use crate::action::{challenge::sha256, cose::PASSKEY_ALGORITHMS, verify::NewCredential};
+
+    let (_, _, rp_id, source) = source(entry, id)?;
+    let rp_id_hash = sha256(rp_id.as_bytes());
+    let cose = |key: NewCredential| PublicKey::from_cose(&key.public_key_cose, PASSKEY_ALGORITHMS).ok();
+    let ed25519 = |key: &Bytes| key.0.as_slice().try_into().map(PublicKey::Ed25519).ok();
+    match source {
+        Source::SignUp(credentials) if credentials.passkey.id == id => {
+            let key = credentials.check_passkey(rp_id_hash).ok()?;
+            PublicKey::from_cose(&key.public_key_cose, PASSKEY_ALGORITHMS).ok()
+        }
+        Source::SignUp(credentials) => ed25519(&credentials.recovery_key.public_key),
+        Source::Change(brought) => {
+            let is_recovery_key = matches!(&brought.entry.what, What::Recovery(recovery) if recovery.recovery_key == id);
+            match (brought.passkey(), brought.recovery_key()) {
+                (Some(passkey), _) if !is_recovery_key => cose(passkey.check(&brought.document.origin, rp_id_hash).ok()?),
+                (_, Some(key)) => ed25519(&key.public_key),
+                _ => None,
+            }
+        }
+    }
+}
+
 /// Compares the ids that a recovery names with those that follow from its document.
 ///
 /// # Errors
@@ -305,6 +331,7 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         | Change::DeleteUser { .. }
         | Change::UpdatePermission { .. }
         | Change::ArchivePermission { .. }
+        | Change::RestorePermission { .. }
         | Change::RevokeAssignment { .. }
         | Change::OwnAccount(AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } | AccountChange::Recover { .. }) => {
             None

@@ -261,6 +261,12 @@ impl State {
                     permission.version += 1;
                 }
             }
+            Change::RestorePermission { permission } => {
+                if let Some(permission) = self.permissions.get_mut(&permission.id) {
+                    permission.is_archived = false;
+                    permission.version += 1;
+                }
+            }
             Change::AssignPermission { permission, user, .. } => {
                 self.assign(index, AssignmentId::from_bytes(created), permission.id, user.id);
             }

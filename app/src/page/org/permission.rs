@@ -2,7 +2,7 @@
 
 use super::{
     door::{escaped, missing, signed_in},
-    offer::offer_danger,
+    offer::{offer, offer_danger},
     permissions::{PermissionBadges, people},
 };
 use crate::{
@@ -55,6 +55,7 @@ fn PermissionPage(viewer: Viewer, after: String, details: PermissionDetails) -> 
     });
     let links_users = viewer.operations.allows(Operation::UsersRead);
     let archive = can_change.then(|| view! { <Archive viewer=viewer.clone() permission=row.permission.clone() holders=row.holders /> });
+    let restore = row.is_archived.then(|| view! { <Restore viewer=viewer.clone() permission=row.permission.clone() /> });
     view! {
         <Frame viewer title=row.permission.name.to_string() current=Place::Permissions below=true action=edit>
             <Identity row=row.clone() />
@@ -77,6 +78,7 @@ fn PermissionPage(viewer: Viewer, after: String, details: PermissionDetails) -> 
                     }
                 })}
             {archive}
+            {restore}
         </Frame>
     }
 }
@@ -143,6 +145,26 @@ fn Holders(list: Vec<Holder>, is_first_page: bool, links_users: bool) -> impl In
         </ul>
     }
     .into_any()
+}
+
+/// Taking it out again.
+#[component]
+fn Restore(viewer: Viewer, permission: PermissionRef) -> impl IntoView {
+    let change = Change::RestorePermission { permission };
+    let words = consequence(&change);
+    let button = offer(&viewer, "Restore", change, After::Reload);
+    button.map(|button| {
+        view! {
+            <section>
+                <h2>"Restore"</h2>
+                <NeedsScript />
+                <div class="row">
+                    <p class="row-words">{words}</p>
+                    {button}
+                </div>
+            </section>
+        }
+    })
 }
 
 /// Putting it away, or why that can't be done yet.

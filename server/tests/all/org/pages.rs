@@ -478,7 +478,7 @@ async fn a_list_of_many_permissions_and_holders_shows_everything_once(database: 
     let mut transaction = app.services.storage.begin().await.unwrap();
     let now = app.services.ambient.now();
     for (number, (user, _)) in
-        users::list(&mut transaction, admin.organization, users::Filter { search: "user", status: None, after: "" }, 200)
+        users::list(&mut transaction, admin.organization, users::Filter { search: "user", status: None, kind: None, after: "" }, 200)
             .await
             .unwrap()
             .into_iter()

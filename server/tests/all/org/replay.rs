@@ -39,7 +39,7 @@ async fn random_changes_leave_a_history_that_replays_to_the_database(database: &
     let mut outcomes = Outcomes::default();
     for seed in seeds {
         let mut town = Town::found(&app, seed).await;
-        for _ in 0..100 {
+        for _ in 0..140 {
             town.try_something(&mut outcomes).await;
         }
         town.compare(seed).await;
@@ -75,6 +75,7 @@ enum Kind {
     CreatePermission,
     UpdatePermission,
     ArchivePermission,
+    RestorePermission,
     AssignPermission,
     RevokeAssignment,
     AddPasskey,
@@ -90,7 +91,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 20] = [
+    const ALL: [Self; 21] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -102,6 +103,7 @@ impl Kind {
         Self::CreatePermission,
         Self::UpdatePermission,
         Self::ArchivePermission,
+        Self::RestorePermission,
         Self::AssignPermission,
         Self::RevokeAssignment,
         Self::AddPasskey,
@@ -229,6 +231,17 @@ impl Town {
         self.dice.pick(from).expect("there is always one").clone()
     }
 
+    /// A permission that was put away, if there is one.
+    fn archived_or_any(&mut self, state: &State) -> PermissionRef {
+        let archived = state.permissions.iter().filter(|(_, permission)| permission.is_archived);
+        let archived: Vec<PermissionRef> =
+            archived.map(|(id, now)| PermissionRef { id: *id, name: now.name.clone(), version: now.version }).collect();
+        match self.dice.pick(&archived) {
+            Some(permission) => permission.clone(),
+            None => self.permission(state).permission,
+        }
+    }
+
     /// A few operations, at times none and at times one that nobody may give.
     fn operations(&mut self) -> Vec<Operation> {
         let offered: Vec<Operation> = Operation::ALL.iter().copied().filter(|operation| operation.is_offered()).collect();
@@ -278,6 +291,7 @@ impl Town {
                 }
             }
             Kind::ArchivePermission => Change::ArchivePermission { permission: self.permission(state).permission },
+            Kind::RestorePermission => Change::RestorePermission { permission: self.archived_or_any(state) },
             Kind::AssignPermission => {
                 let user = self.user(state, UserStatus::Active);
                 assign(&self.permission(state), &user)

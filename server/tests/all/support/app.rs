@@ -53,6 +53,7 @@ impl TestApp {
             trusted_proxies: Vec::new(),
             requests_per_minute: 1_000_000,
             mails_per_hour: 1_000_000,
+            api_origins: Vec::new(),
             site_root: "unused".into(),
             log_format: LogFormat::Text,
         };
@@ -206,6 +207,11 @@ impl Init<'_> {
 
     pub fn with_requests_per_minute(mut self, requests: u32) -> Self {
         self.settings.requests_per_minute = requests;
+        self
+    }
+
+    pub fn with_api_origin(mut self, origin: &str) -> Self {
+        self.settings.api_origins.push(origin.to_owned());
         self
     }
 

@@ -32,6 +32,8 @@ pub struct Company {
     pub free: PermissionRow,
     /// A permission that `active` has.
     pub held: PermissionRow,
+    /// A permission that was put away.
+    pub archived: PermissionRow,
     /// By which they have it.
     pub assignment: AssignmentId,
     /// An action that the admin prepared and didn't sign.
@@ -50,6 +52,9 @@ impl Company {
         let mut admin = app.admin(&format!("ada@{domain}")).await;
         let held = admin.define("Readers", &[Operation::UsersRead]).await;
         let free = admin.define("Auditors", &[Operation::HistoryRead]).await;
+        let archived = admin.define("Before", &[Operation::UsersRead]).await;
+        admin.sign(&Change::ArchivePermission { permission: archived.permission }).await;
+        let archived = admin.permission("Before").await;
         let (_, active) = app.colleague(&mut admin, &format!("bob@{domain}"), &[&held]).await;
         let invited = admin.invite(&format!("carl@{domain}")).await;
         let deactivated = admin.invite(&format!("dora@{domain}")).await;
@@ -63,7 +68,7 @@ impl Company {
             removing(passkey, "Spare"),
             admin.replacing_kit().await.0,
         ];
-        Self { admin, active, invited, deactivated, free, held, assignment, action, passkey, own, domain: domain.to_owned() }
+        Self { admin, active, invited, deactivated, free, held, archived, assignment, action, passkey, own, domain: domain.to_owned() }
     }
 
     /// One change of each kind. The admin may make each of them now.
@@ -85,6 +90,7 @@ impl Company {
             create_permission("Inviters", &[Operation::UsersRead, Operation::UsersCreate]),
             update(&self.held, terms("Readers and auditors", &[Operation::UsersRead, Operation::HistoryRead])),
             Change::ArchivePermission { permission: self.free.permission.clone() },
+            Change::RestorePermission { permission: self.archived.permission.clone() },
             assign(&self.free, &active),
             Change::RevokeAssignment { id: self.assignment, permission: self.held.permission.clone(), user: active },
         ];
@@ -96,7 +102,7 @@ impl Company {
     }
 }
 
-const KINDS: usize = 17;
+const KINDS: usize = 18;
 
 /// A new kind of change has to be named here, and then one of it above.
 const fn place(change: &Change) -> usize {
@@ -112,12 +118,13 @@ const fn place(change: &Change) -> usize {
         Change::CreatePermission { .. } => 8,
         Change::UpdatePermission { .. } => 9,
         Change::ArchivePermission { .. } => 10,
-        Change::AssignPermission { .. } => 11,
-        Change::RevokeAssignment { .. } => 12,
-        Change::OwnAccount(AccountChange::AddPasskey { .. }) => 13,
-        Change::OwnAccount(AccountChange::RenamePasskey { .. }) => 14,
-        Change::OwnAccount(AccountChange::RemovePasskey { .. }) => 15,
-        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => 16,
+        Change::RestorePermission { .. } => 11,
+        Change::AssignPermission { .. } => 12,
+        Change::RevokeAssignment { .. } => 13,
+        Change::OwnAccount(AccountChange::AddPasskey { .. }) => 14,
+        Change::OwnAccount(AccountChange::RenamePasskey { .. }) => 15,
+        Change::OwnAccount(AccountChange::RemovePasskey { .. }) => 16,
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => 17,
         // Nobody who is signed in can: it is told in `recovery`.
         Change::OwnAccount(AccountChange::Recover { .. }) => KINDS,
     }

@@ -7,6 +7,7 @@ pub mod app;
 pub mod at_once;
 pub mod authenticator;
 pub mod browser;
+pub mod caller;
 pub mod clock;
 pub mod company;
 pub mod device;

@@ -186,7 +186,7 @@ impl TestApp {
             .fetch_one(&mut *db)
             .await
             .unwrap();
-        let everyone = users::Filter { search: "", status: None, after: "" };
+        let everyone = users::Filter { search: "", status: None, kind: None, after: "" };
         let mut all = BTreeMap::new();
         for (user, _) in users::list(db, organization, everyone, i64::MAX).await.unwrap() {
             let held = permissions::held_by(db, organization, user.id).await.unwrap();

@@ -1,0 +1,158 @@
+//! The HTTP API for programs, laid out like its URLs. A published client speaks it (`@dfns/sdk`), so paths, shapes and the order
+//! of things are its; what happens is what happens for the pages: the same services, and the same road of a change.
+//!
+//! ```text
+//! read:    token ──► caller ──► storage ──► JSON
+//! change:  POST /auth/action/init   token ─► the call that will come ─► Change ─► document, challenge      (prepare)
+//!          POST /auth/action        signature ─► checked, kept ─► userAction
+//!          the call itself          token, userAction ─► the same call? ─► executed from the stored document  (commit)
+//! ```
+//!
+//! A new call is a handler with its description ([`utoipa`]); one that changes something implements [`call::Call`] and stands in
+//! [`call::CALLS`].
+
+#![expect(clippy::struct_field_names, reason = "members are named as the client names them")]
+#![expect(unused_qualifications, reason = "a macro of utoipa writes them")]
+
+mod action;
+mod assertion;
+mod call;
+mod caller;
+mod error;
+mod input;
+mod log_in;
+mod logs;
+mod permissions;
+mod token;
+mod users;
+
+pub use token::TokenSigner;
+
+use crate::service::{AddressBlock, Services};
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    http::{HeaderName, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use error::{ApiError, Code};
+use std::{sync::Arc, time::Duration};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{Http, HttpAuthScheme, SecurityScheme},
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// What shows that a request was signed.
+const USER_ACTION: HeaderName = HeaderName::from_static("x-dfns-useraction");
+/// How long a browser remembers that another site's pages may call.
+const CORS_LIFE: Duration = Duration::from_hours(1);
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Countersign", description = "The HTTP API for programs. Every call that changes something is signed with a passkey or a key, over exactly that change."),
+    modifiers(&Security),
+    tags(
+        (name = "Signing in"),
+        (name = "Signing", description = "How a change is signed before it is executed: init, sign, then the call itself with the header X-DFNS-USERACTION."),
+        (name = "Users"),
+        (name = "Permissions"),
+        (name = "History"),
+    )
+)]
+struct Description;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let token = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        description.components.get_or_insert_default().add_security_scheme("token", token);
+    }
+}
+
+fn described() -> OpenApiRouter<Arc<Services>> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(log_in::init))
+        .routes(routes!(log_in::finish))
+        .routes(routes!(log_in::out))
+        .routes(routes!(action::init))
+        .routes(routes!(action::sign))
+        .routes(routes!(logs::list))
+        .routes(routes!(logs::show))
+        .routes(routes!(users::list, users::create))
+        .routes(routes!(users::show, users::delete))
+        .routes(routes!(users::activate))
+        .routes(routes!(users::deactivate))
+        .routes(routes!(permissions::list, permissions::create))
+        .routes(routes!(permissions::show, permissions::update))
+        .routes(routes!(permissions::archive))
+        .routes(routes!(permissions::list_assignments, permissions::assign))
+        .routes(routes!(permissions::revoke))
+}
+
+/// The API's description (`OpenAPI` 3.1).
+pub fn description() -> utoipa::openapi::OpenApi {
+    described().split_for_parts().1
+}
+
+/// What the API answers, to be put beside the pages: no session cookie counts here.
+pub fn router(services: &Arc<Services>) -> Router {
+    let (calls, _) = described().split_for_parts();
+    calls
+        .method_not_allowed_fallback(other_method)
+        .with_state(Arc::clone(services))
+        .layer(middleware::from_fn_with_state(Arc::clone(services), limit))
+}
+
+/// What every answer passes on its way out, whichever layer it is from: errors get their form, and browsers are told which
+/// pages may read it.
+pub fn finished(calls: Router, services: &Arc<Services>) -> Router {
+    let calls = calls.layer(middleware::from_fn_with_state(Arc::clone(services), error::finish));
+    // Without it, browsers let no page of another origin read anything.
+    if services.config.api_origins.is_empty() { calls } else { calls.layer(cors(services)) }
+}
+
+/// Whether a path that leads nowhere was meant for the API.
+pub fn is_meant(path: &str) -> bool {
+    path.starts_with("/auth/") || path.starts_with("/permissions/")
+}
+
+/// What a call that there isn't is told.
+pub fn no_such_call(services: &Services) -> Response {
+    error::write(ApiError::new(Code::NotFound, "The API has no such call."), &services.ambient)
+}
+
+/// Whoever asks what can be done here is told, and whoever does something else, too: `Allow` is added by the router.
+async fn other_method(method: Method) -> Response {
+    if method == Method::OPTIONS {
+        return StatusCode::NO_CONTENT.into_response();
+    }
+    ApiError::new(Code::MethodNotAllowed, format!("This path has no {method}; the header Allow names what it has.")).into_response()
+}
+
+async fn limit(
+    State(services): State<Arc<Services>>,
+    Extension(client): Extension<crate::client::Client>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
+        && let Err(refusal) = services.limits.request(AddressBlock::from(client.address))
+    {
+        return ApiError::from(refusal).into_response();
+    }
+    next.run(request).await
+}
+
+/// Pages of the origins that the operator named may call from a browser.
+fn cors(services: &Services) -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(services.config.api_origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, USER_ACTION, HeaderName::from_static("x-dfns-sdk-version")])
+        .expose_headers([header::RETRY_AFTER, logs::TRUNCATED])
+        .max_age(CORS_LIFE)
+}
