@@ -184,7 +184,7 @@ impl Admin {
         What::Action(Box::new(SignedAction {
             document: Bytes(bytes),
             credential: PASSKEY,
-            authenticator_data: Bytes(authenticator_data),
+            authenticator_data: Some(Bytes(authenticator_data)),
             client_data: Bytes(client_data),
             signature: Bytes(self.key.sign(&self.random, &message).unwrap().as_ref().to_vec()),
             created: created(&document.change, document::created_id(&challenge)),

@@ -21,3 +21,6 @@ ALTER TABLE actions ADD COLUMN user_action TEXT;
 CREATE UNIQUE INDEX actions_by_user_action ON actions (user_action);
 
 ALTER TABLE permissions ADD COLUMN updated_at BIGINT;
+
+-- A program may bring a recovery key of its own, and leave the private half here, sealed: it is given back as it came.
+ALTER TABLE credentials ADD COLUMN sealed_private_key TEXT;

@@ -105,6 +105,17 @@ impl ServerSecret {
         self.seed(b"countersign/token/v1")
     }
 
+    /// An id that belongs to nobody, always the same for the same name: whoever asks for the keys of somebody unknown gets one.
+    ///
+    /// # Errors
+    /// Never in practice: HKDF gives far more than 32 bytes.
+    pub fn decoy(&self, name: &str) -> Result<String, SealError> {
+        let mut bytes = [0; 32];
+        let info = [b"countersign/decoy/v1".as_slice(), name.as_bytes()];
+        self.derived().expand(&info, HKDF_SHA256).and_then(|key| key.fill(&mut bytes)).map_err(|_| SealError)?;
+        Ok(BASE64URL_NOPAD.encode(&bytes))
+    }
+
     fn seed(&self, purpose: &[u8]) -> Result<[u8; 32], SealError> {
         let mut seed = [0; 32];
         self.derived().expand(&[purpose], HKDF_SHA256).and_then(|key| key.fill(&mut seed)).map_err(|_| SealError)?;

@@ -8,10 +8,11 @@ use super::{
     bytes::Bytes,
     client_data::challenge_handed,
     cose::PublicKey,
+    key::NewKey,
     recovery_key::recovery_key_message,
     verify::{NewCredential, Registration, RegistrationError, check_passkey_registration},
 };
-use crate::domain::{id::CredentialId, text::PasskeyName};
+use crate::domain::{id::CredentialId, text::PasskeyName, time::Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// One alteration of the actor's own account.
@@ -47,6 +48,46 @@ pub enum AccountChange {
         challenge: Bytes,
         /// The new key.
         recovery_key: NewRecoveryKey,
+    },
+    /// One more key, which a program signs with in its owner's name.
+    AddKey {
+        /// How its owner calls it.
+        name: PasskeyName,
+        /// What the server asked it to sign, random.
+        challenge: Bytes,
+        /// What its owner presented.
+        key: NewKey,
+    },
+    /// A recovery key that a program brings along, in place of the recovery kit or of the one before.
+    SetRecoveryKey {
+        /// How its owner calls it.
+        name: PasskeyName,
+        /// What the server asked it to sign, random.
+        challenge: Bytes,
+        /// What its owner presented.
+        key: NewKey,
+        /// SHA-256 of the sealed private half that the server keeps for its owner, if it does.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sealed: Option<Bytes>,
+    },
+    /// Lets a passkey or a key sign nothing until it is activated again. Never the last one.
+    DeactivateCredential {
+        /// Which.
+        id: CredentialId,
+        /// The name that whoever signs knows it by.
+        name: PasskeyName,
+    },
+    /// Takes that back.
+    ActivateCredential {
+        /// Which.
+        id: CredentialId,
+        /// The name that whoever signs knows it by.
+        name: PasskeyName,
+    },
+    /// Lets whoever has a code register one credential for this account.
+    AllowCredential {
+        /// Until when.
+        until: Timestamp,
     },
     /// A new passkey and a new recovery kit when everything was lost; what was there before ends. Signed by the key of the
     /// kit that it replaces, and by nothing else.

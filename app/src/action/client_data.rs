@@ -18,6 +18,10 @@ pub enum Ceremony {
     Registration,
     /// A signature by a known credential, `webauthn.get`.
     Authentication,
+    /// A new key of a program, `key.create`.
+    KeyRegistration,
+    /// A signature by a program's key, `key.get`.
+    KeyUse,
 }
 
 impl Ceremony {
@@ -26,6 +30,8 @@ impl Ceremony {
         match self {
             Self::Registration => "webauthn.create",
             Self::Authentication => "webauthn.get",
+            Self::KeyRegistration => "key.create",
+            Self::KeyUse => "key.get",
         }
     }
 }
@@ -99,6 +105,25 @@ pub fn check_client_data(bytes: &[u8], ceremony: Ceremony, challenge: &[u8], ori
     match find(&members, "topOrigin") {
         None => Ok(()),
         Some(_) => Err(ClientDataError::TopOrigin),
+    }
+}
+
+/// Checks the client data of a program's key. A program says of origins what it likes, so what it says isn't looked at; that it
+/// is what such client data may hold is.
+///
+/// # Errors
+///
+/// The first rule that the client data breaks.
+pub fn check_key_client_data(bytes: &[u8], ceremony: Ceremony, challenge: &[u8]) -> Result<(), ClientDataError> {
+    let members = members(bytes)?;
+    check_type(&members, ceremony)?;
+    check_challenge(&members, challenge)?;
+    if find(&members, "origin").is_some() {
+        text(&members, "origin")?;
+    }
+    match find(&members, "crossOrigin") {
+        None | Some(Json::Bool(_)) => Ok(()),
+        Some(_) => Err(ClientDataError::CrossOrigin),
     }
 }
 

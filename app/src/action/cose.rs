@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use data_encoding::BASE64;
 use thiserror::Error;
 
 use super::cbor::{CborError, Reader, Value};
@@ -102,6 +103,9 @@ pub enum CoseError {
     /// An algorithm that isn't allowed for this kind of credential.
     #[error("The public key is for {0}, which isn't allowed for this kind of credential.")]
     AlgorithmNotAllowed(Algorithm),
+    /// Not a `SubjectPublicKeyInfo` in PEM of a key that we have an algorithm for.
+    #[error("The public key isn't one in PEM (BEGIN PUBLIC KEY) for P-256, Ed25519 or RSA.")]
+    NotPem,
     /// Other members than the algorithm's own, another curve, another length.
     #[error("The public key says that it is for {0}, but it isn't exactly such a key.")]
     DoesNotFit(Algorithm),
@@ -146,18 +150,47 @@ impl PublicKey {
         }
     }
 
+    /// Reads a key as [`Self::to_pem`] writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`CoseError::NotPem`], or what is wrong with the key.
+    pub fn from_pem(text: &str) -> Result<Self, CoseError> {
+        let body = text.trim().strip_prefix("-----BEGIN PUBLIC KEY-----").and_then(|text| text.strip_suffix("-----END PUBLIC KEY-----"));
+        let base64: String = body.ok_or(CoseError::NotPem)?.split_ascii_whitespace().collect();
+        Self::from_spki(&BASE64.decode(base64.as_bytes()).map_err(|_| CoseError::NotPem)?)
+    }
+
+    /// Reads a key in DER, in the one form that there is of it.
+    ///
+    /// # Errors
+    ///
+    /// [`CoseError::NotPem`], or what is wrong with the key.
+    pub fn from_spki(bytes: &[u8]) -> Result<Self, CoseError> {
+        let key = if let Some(point) = bytes.strip_prefix(P256_SPKI) {
+            let (x, y) = point.split_at_checked(32).ok_or(CoseError::NotPem)?;
+            let (Ok(x), Ok(y)) = (x.try_into(), y.try_into()) else { return Err(CoseError::NotPem) };
+            Self::Es256 { x, y }
+        } else if let Some(key) = bytes.strip_prefix(ED25519_SPKI) {
+            Self::Ed25519(key.try_into().map_err(|_| CoseError::NotPem)?)
+        } else {
+            let (n, e) = rsa_numbers(bytes).ok_or(CoseError::NotPem)?;
+            rsa(n, e)?
+        };
+        // Whatever was skipped over has to be there, and nothing else.
+        if key.to_spki() == bytes { Ok(key) } else { Err(CoseError::NotPem) }
+    }
+
     /// The key for other programs: `SubjectPublicKeyInfo` (RFC 5280, section 4.1; RFC 5480, RFC 8410, RFC 3279) in PEM (RFC 7468).
     #[cfg(feature = "ssr")]
     pub fn to_pem(&self) -> String {
-        use data_encoding::BASE64;
-
         let base64 = BASE64.encode(&self.to_spki());
         let lines = base64.as_bytes().chunks(64).map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
         format!("-----BEGIN PUBLIC KEY-----\n{lines}\n-----END PUBLIC KEY-----\n")
     }
 
-    #[cfg(feature = "ssr")]
-    fn to_spki(&self) -> Vec<u8> {
+    /// The same in DER.
+    pub fn to_spki(&self) -> Vec<u8> {
         match self {
             Self::Es256 { x, y } => [P256_SPKI, x, y].concat(),
             Self::Ed25519(key) => [ED25519_SPKI, key.as_slice()].concat(),
@@ -196,20 +229,16 @@ impl PublicKey {
 pub struct InvalidSignature;
 
 /// Everything of such a `SubjectPublicKeyInfo` before the point's coordinates.
-#[cfg(feature = "ssr")]
 const P256_SPKI: &[u8] = &[
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01,
     0x07, 0x03, 0x42, 0x00, 0x04,
 ];
 /// Everything of such a `SubjectPublicKeyInfo` before the key.
-#[cfg(feature = "ssr")]
 const ED25519_SPKI: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 /// `rsaEncryption` with its NULL.
-#[cfg(feature = "ssr")]
 const RSA_ALGORITHM: &[u8] = &[0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00];
 
 /// One value in DER (X.690, section 8.1).
-#[cfg(feature = "ssr")]
 fn der(tag: u8, content: &[u8]) -> Vec<u8> {
     let length = content.len().to_be_bytes();
     let length = &length[length.iter().take_while(|byte| **byte == 0).count()..];
@@ -222,10 +251,35 @@ fn der(tag: u8, content: &[u8]) -> Vec<u8> {
 }
 
 /// A number without its sign: one zero before it where its first bit would be taken for one.
-#[cfg(feature = "ssr")]
 fn der_integer(number: &[u8]) -> Vec<u8> {
     let sign: &[u8] = if number.first().is_some_and(|first| first & 0x80 != 0) { &[0] } else { &[] };
     der(0x02, &[sign, number].concat())
+}
+
+/// Modulus and exponent of an RSA key, without their signs. What stands around them is compared by whoever calls.
+fn rsa_numbers(spki: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (_, info, _) = der_value(spki)?;
+    let (_, _, bits) = der_value(info)?;
+    let (_, bits, _) = der_value(bits)?;
+    let (_, numbers, _) = der_value(bits.get(1..)?)?;
+    let (_, n, rest) = der_value(numbers)?;
+    let (_, e, _) = der_value(rest)?;
+    let number = |bytes: &'_ [u8]| bytes.iter().take_while(|byte| **byte == 0).count();
+    Some((n.get(number(n)..)?, e.get(number(e)..)?))
+}
+
+/// The first value: its tag, its content, and what comes behind it.
+fn der_value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let [tag, first, rest @ ..] = bytes else { return None };
+    let (length, rest) = match usize::from(*first) {
+        short @ 0..=0x7f => (short, rest),
+        long => {
+            let (octets, rest) = rest.split_at_checked(long - 0x80).filter(|(octets, _)| octets.len() <= 4)?;
+            (octets.iter().fold(0, |length, octet| (length << 8) | usize::from(*octet)), rest)
+        }
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((*tag, content, rest))
 }
 
 type Member<'a> = (i128, Value<'a>);
@@ -270,6 +324,10 @@ fn rs256(members: &[Member]) -> Result<PublicKey, CoseError> {
     let [(1, Integer(3)), (3, _), (-1, Bytes(n)), (-2, Bytes(e))] = members else {
         return Err(CoseError::DoesNotFit(Algorithm::Rs256));
     };
+    rsa(n, e)
+}
+
+fn rsa(n: &[u8], e: &[u8]) -> Result<PublicKey, CoseError> {
     // RFC 8230 §4 wants both numbers in their fewest bytes; an even modulus is no product of two large primes.
     let (Some(1..), Some(1..)) = (n.first(), e.first()) else {
         return Err(CoseError::DoesNotFit(Algorithm::Rs256));

@@ -26,6 +26,7 @@ pub mod cose;
 pub mod document;
 pub mod ecdsa;
 pub mod history;
+pub mod key;
 pub mod recovery_code;
 pub mod recovery_key;
 pub mod review;

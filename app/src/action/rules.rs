@@ -34,7 +34,7 @@ pub struct Facts {
     pub signer: Signer,
     /// The actor's own passkey that it is about.
     pub passkey: Option<PasskeyFacts>,
-    /// How many passkeys the actor has.
+    /// How many passkeys and keys the actor has that can sign.
     pub passkeys: usize,
 }
 
@@ -106,6 +106,8 @@ pub struct PermissionFacts {
 pub struct PasskeyFacts {
     /// What it is called. History doesn't know: the first name of a passkey isn't signed by anyone.
     pub name: Option<PasskeyName>,
+    /// Whether it can sign.
+    pub is_active: bool,
 }
 
 /// Why a change may not be made; its text is for people.
@@ -294,7 +296,7 @@ pub fn check(change: &Change, facts: &Facts) -> Result<(), Denial> {
 /// That it is the actor's own account is given by the change: there is nobody else whom it could be about.
 fn of_own_account(change: &AccountChange, facts: &Facts) -> Result<(), Denial> {
     match change {
-        AccountChange::AddPasskey { .. } => passkey_name_is_free(facts),
+        AccountChange::AddPasskey { .. } | AccountChange::AddKey { .. } => passkey_name_is_free(facts),
         AccountChange::RenamePasskey { before, after, .. } => {
             own_passkey(before, facts)?;
             if before == after {
@@ -303,18 +305,33 @@ fn of_own_account(change: &AccountChange, facts: &Facts) -> Result<(), Denial> {
             passkey_name_is_free(facts)
         }
         AccountChange::RemovePasskey { name, .. } => {
-            own_passkey(name, facts)?;
-            if facts.passkeys > 1 { Ok(()) } else { Err(Denial::LastPasskey) }
+            let passkey = own_passkey(name, facts)?;
+            if facts.passkeys > 1 || !passkey.is_active { Ok(()) } else { Err(Denial::LastPasskey) }
         }
-        AccountChange::ReplaceRecoveryKey { .. } | AccountChange::Recover { .. } => Ok(()),
+        AccountChange::DeactivateCredential { name, .. } => match own_passkey(name, facts)? {
+            passkey if !passkey.is_active => Err(Denial::NothingChanges),
+            _ if facts.passkeys > 1 => Ok(()),
+            _ => Err(Denial::LastPasskey),
+        },
+        AccountChange::ActivateCredential { name, .. } => {
+            if own_passkey(name, facts)?.is_active {
+                Err(Denial::NothingChanges)
+            } else {
+                Ok(())
+            }
+        }
+        AccountChange::ReplaceRecoveryKey { .. }
+        | AccountChange::SetRecoveryKey { .. }
+        | AccountChange::AllowCredential { .. }
+        | AccountChange::Recover { .. } => Ok(()),
     }
 }
 
-fn own_passkey(called: &PasskeyName, facts: &Facts) -> Result<(), Denial> {
-    match &facts.passkey {
-        None => Err(Denial::NoSuchPasskey),
-        Some(PasskeyFacts { name: Some(name) }) if name != called => Err(Denial::PasskeyRenamed(name.clone())),
-        Some(_) => Ok(()),
+fn own_passkey<'a>(called: &PasskeyName, facts: &'a Facts) -> Result<&'a PasskeyFacts, Denial> {
+    let passkey = facts.passkey.as_ref().ok_or(Denial::NoSuchPasskey)?;
+    match &passkey.name {
+        Some(name) if name != called => Err(Denial::PasskeyRenamed(name.clone())),
+        _ => Ok(passkey),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     account_change::{AccountChange, NewPasskey, NewRecoveryKey},
     change::{Change, PermissionTerms},
+    key::NewKey,
 };
 use crate::domain::{
     operation::{Operation, Operations},
@@ -56,6 +57,13 @@ pub fn sentence(change: &Change) -> String {
             AccountChange::RenamePasskey { before, after, .. } => format!("Call your passkey “{before}” “{after}”"),
             AccountChange::RemovePasskey { name, .. } => format!("Remove the passkey “{name}” from your own account"),
             AccountChange::ReplaceRecoveryKey { .. } => "Replace the recovery kit of your own account".to_owned(),
+            AccountChange::AddKey { name, .. } => format!("Add the key “{name}” to your own account"),
+            AccountChange::SetRecoveryKey { name, .. } => format!("Make “{name}” the recovery key of your own account"),
+            AccountChange::DeactivateCredential { name, .. } => format!("Deactivate “{name}” of your own account"),
+            AccountChange::ActivateCredential { name, .. } => format!("Activate “{name}” of your own account"),
+            AccountChange::AllowCredential { until } => {
+                format!("Let whoever has a code add one credential to your own account until {until}")
+            }
             AccountChange::Recover { .. } => "Recover your own account with the recovery kit".to_owned(),
         },
     }
@@ -69,17 +77,18 @@ pub const fn verb(change: &Change) -> &'static str {
         Change::ShareInvitation { .. } => "Show and sign",
         Change::RevokeInvitation { .. } | Change::RevokeAssignment { .. } => "Revoke and sign",
         Change::ReEnrolUser { .. } => "End passkeys and sign",
-        Change::DeactivateUser { .. } => "Deactivate and sign",
-        Change::ActivateUser { .. } => "Activate and sign",
+        Change::DeactivateUser { .. } | Change::OwnAccount(AccountChange::DeactivateCredential { .. }) => "Deactivate and sign",
+        Change::ActivateUser { .. } | Change::OwnAccount(AccountChange::ActivateCredential { .. }) => "Activate and sign",
         Change::DeleteUser { .. } => "Delete and sign",
         Change::UpdatePermission { .. } => "Change and sign",
         Change::ArchivePermission { .. } => "Archive and sign",
         Change::RestorePermission { .. } => "Restore and sign",
         Change::AssignPermission { .. } => "Give and sign",
-        Change::OwnAccount(AccountChange::AddPasskey { .. }) => "Add and sign",
+        Change::OwnAccount(AccountChange::AddPasskey { .. } | AccountChange::AddKey { .. }) => "Add and sign",
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "Rename and sign",
         Change::OwnAccount(AccountChange::RemovePasskey { .. }) => "Remove and sign",
-        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => "Replace and sign",
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. } | AccountChange::SetRecoveryKey { .. }) => "Replace and sign",
+        Change::OwnAccount(AccountChange::AllowCredential { .. }) => "Allow and sign",
         Change::OwnAccount(AccountChange::Recover { .. }) => "Recover and sign",
     }
 }
@@ -116,6 +125,13 @@ pub const fn consequence(change: &Change) -> &'static str {
                 "It can't sign in or sign anything any more. Browsers stay signed in: end their sessions, too, if its device is lost."
             }
             AccountChange::ReplaceRecoveryKey { .. } => "The kit that you had stops working at once. Destroy it.",
+            AccountChange::AddKey { .. } => "Whatever program has it can sign in as you, and sign in your name.",
+            AccountChange::SetRecoveryKey { .. } => "The recovery kit or key that you had stops working at once.",
+            AccountChange::DeactivateCredential { .. } => "It can't sign in or sign anything until you activate it again.",
+            AccountChange::ActivateCredential { .. } => "It can sign in as you again, and sign in your name.",
+            AccountChange::AllowCredential { .. } => {
+                "Whoever has the code can add a passkey or a key that signs in as you. Give it to nobody but yourself."
+            }
             AccountChange::Recover { .. } => "Every passkey that you had, the kit before and every session end at once.",
         },
     }
@@ -174,6 +190,19 @@ fn account_details(change: &AccountChange) -> Vec<Detail> {
             Detail::new("Passkey id", id.to_string()),
         ],
         AccountChange::RemovePasskey { id, name } => vec![Detail::new("Name", name.as_str()), Detail::new("Passkey id", id.to_string())],
+        AccountChange::AddKey { name, key, .. } => vec![Detail::new("Name", name.as_str()), key_detail(key)],
+        AccountChange::SetRecoveryKey { name, key, sealed, .. } => vec![
+            Detail::new("Name", name.as_str()),
+            key_detail(key),
+            Detail::new(
+                "Sealed copy kept by the server",
+                sealed.as_ref().map_or_else(|| "none".to_owned(), |hash| format!("SHA-256 {hash}")),
+            ),
+        ],
+        AccountChange::DeactivateCredential { id, name } | AccountChange::ActivateCredential { id, name } => {
+            vec![Detail::new("Name", name.as_str()), Detail::new("Credential id", id.to_string())]
+        }
+        AccountChange::AllowCredential { until } => vec![Detail::new("Until", until.to_string())],
         AccountChange::ReplaceRecoveryKey { recovery_key, .. } => vec![recovery_key_detail(recovery_key)],
         AccountChange::Recover { name, passkey, recovery_key } => {
             let named = [Detail::new("New passkey", name.as_str())];
@@ -186,6 +215,11 @@ fn account_details(change: &AccountChange) -> Vec<Detail> {
 fn passkey_details(passkey: &NewPasskey) -> [Detail; 2] {
     let transports = if passkey.transports.is_empty() { "not told".to_owned() } else { passkey.transports.join(", ") };
     [Detail::new("Its authenticator's id", passkey.credential_id.to_string()), Detail::new("Reached through", transports)]
+}
+
+/// The rest of it proves this key.
+fn key_detail(key: &NewKey) -> Detail {
+    Detail::new("Its id", key.credential_id.as_str())
 }
 
 fn recovery_key_detail(key: &NewRecoveryKey) -> Detail {
@@ -226,7 +260,8 @@ mod tests {
         },
         domain::{
             id::{AssignmentId, CredentialId, PermissionId, UserId},
-            text::{EmailAddress, PasskeyName, PermissionName},
+            text::{EmailAddress, KeyId, PasskeyName, PermissionName},
+            time::Timestamp,
             user::UserKind,
         },
     };
@@ -287,12 +322,35 @@ mod tests {
             }),
             Change::OwnAccount(AccountChange::RemovePasskey { id: CredentialId::from_bytes([4; 16]), name: passkey_name("YubiKey") }),
             Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: Bytes(vec![5; 32]), recovery_key: new_recovery_key() }),
+            Change::OwnAccount(AccountChange::AddKey { name: passkey_name("Robot"), challenge: Bytes(vec![5; 32]), key: new_key() }),
+            Change::OwnAccount(AccountChange::SetRecoveryKey {
+                name: passkey_name("Safe"),
+                challenge: Bytes(vec![5; 32]),
+                key: new_key(),
+                sealed: None,
+            }),
+            Change::OwnAccount(AccountChange::SetRecoveryKey {
+                name: passkey_name("Safe"),
+                challenge: Bytes(vec![5; 32]),
+                key: new_key(),
+                sealed: Some(Bytes(vec![9; 32])),
+            }),
+            Change::OwnAccount(AccountChange::DeactivateCredential {
+                id: CredentialId::from_bytes([4; 16]),
+                name: passkey_name("YubiKey"),
+            }),
+            Change::OwnAccount(AccountChange::ActivateCredential { id: CredentialId::from_bytes([4; 16]), name: passkey_name("YubiKey") }),
+            Change::OwnAccount(AccountChange::AllowCredential { until: Timestamp::from_millis(1_800_000_000_000) }),
             Change::OwnAccount(AccountChange::Recover {
                 name: passkey_name("YubiKey"),
                 passkey: new_passkey(&["usb"]),
                 recovery_key: new_recovery_key(),
             }),
         ]
+    }
+
+    fn new_key() -> NewKey {
+        NewKey { credential_id: KeyId::parse("robot-1").unwrap(), client_data: Bytes(b"{}".to_vec()), attestation: Bytes(b"{}".to_vec()) }
     }
 
     fn new_recovery_key() -> NewRecoveryKey {
@@ -443,6 +501,31 @@ mod tests {
         Replace the recovery kit of your own account
             [Replace and sign] The kit that you had stops working at once. Destroy it.
             New recovery key: BgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgYGBgY
+        Add the key “Robot” to your own account
+            [Add and sign] Whatever program has it can sign in as you, and sign in your name.
+            Name: Robot
+            Its id: robot-1
+        Make “Safe” the recovery key of your own account
+            [Replace and sign] The recovery kit or key that you had stops working at once.
+            Name: Safe
+            Its id: robot-1
+            Sealed copy kept by the server: none
+        Make “Safe” the recovery key of your own account
+            [Replace and sign] The recovery kit or key that you had stops working at once.
+            Name: Safe
+            Its id: robot-1
+            Sealed copy kept by the server: SHA-256 CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk
+        Deactivate “YubiKey” of your own account
+            [Deactivate and sign] It can't sign in or sign anything until you activate it again.
+            Name: YubiKey
+            Credential id: cr-040g2-08104-0g2081040g208104
+        Activate “YubiKey” of your own account
+            [Activate and sign] It can sign in as you again, and sign in your name.
+            Name: YubiKey
+            Credential id: cr-040g2-08104-0g2081040g208104
+        Let whoever has a code add one credential to your own account until 2027-01-15T08:00:00Z
+            [Allow and sign] Whoever has the code can add a passkey or a key that signs in as you. Give it to nobody but yourself.
+            Until: 2027-01-15T08:00:00Z
         Recover your own account with the recovery kit
             [Recover and sign] Every passkey that you had, the kit before and every session end at once.
             New passkey: YubiKey
@@ -460,13 +543,14 @@ mod tests {
     /// permission, the words for a user's kind and for every operation are others, and what proves a new key says nothing
     /// to people.
     fn values(name: &str, value: &Value, found: &mut Vec<String>) {
-        const PROOFS: [&str; 5] = ["challenge", "client_data", "attestation_object", "salt", "signature"];
+        const PROOFS: [&str; 6] = ["challenge", "client_data", "attestation", "attestation_object", "salt", "signature"];
         match value {
             _ if PROOFS.contains(&name) => {}
             Value::Object(members) => members.iter().for_each(|(name, value)| values(name, value, found)),
             Value::Array(members) => members.iter().for_each(|value| values(name, value, found)),
             Value::String(text) if text.starts_with("as-") || name == "kind" || text == "all" => {}
             Value::String(text) => found.push(text.clone()),
+            Value::Number(time) if name == "until" => found.push(Timestamp::from_millis(time.as_i64().unwrap()).to_string()),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }

@@ -117,6 +117,9 @@ pub enum AssertionError {
     /// A rule of both ceremonies.
     #[error(transparent)]
     Ceremony(#[from] CeremonyError),
+    /// A key's signature for a passkey, or the other way round.
+    #[error("The signature isn't of the kind that this credential makes.")]
+    AnotherKind,
     /// AT is set, which only a registration may.
     #[error("The signature comes with a new credential, which only a registration may have.")]
     UnexpectedCredential,

@@ -7,13 +7,16 @@ use crate::{
         account_change::AccountChange,
         bytes::Bytes,
         change::Change,
+        client_data::{Ceremony, check_key_client_data},
         cose::PublicKey,
         document::{challenge_message, created_message, created_recovery_key_message, fingerprint, id_bits},
         history::{
-            entry::{Credentials, Entry, Hashes, SignedAction, SignedRecovery, SigningKey, What},
+            entry::{Credentials, Enrolment, Entry, Grounds, Hashes, NewSigner, SignedAction, SignedRecovery, SignerKey, SigningKey, What},
             reader::{self, Problem, Source, Verdict},
         },
+        key::NewKey,
         recovery_key::recovery_message,
+        verify::CeremonyError,
     },
     domain::id::{CredentialId, OrganizationId},
     rpc::history::HistoryPage,
@@ -45,7 +48,7 @@ struct Verifier {
     organization: OrganizationId,
     registrations: Rc<[Entry]>,
     /// The keys whose registrations were verified already.
-    keys: BTreeMap<CredentialId, SigningKey>,
+    keys: BTreeMap<CredentialId, SignerKey>,
 }
 
 /// Goes through a page's entries, of which `newest` is the first and the others follow downwards, and tells each verdict as
@@ -85,16 +88,17 @@ impl Verifier {
                 let (key, message) = reader::break_glass(&self.registrations, &entry, order)?;
                 check_signature(&key, &message, &order.signature.0).await
             }
-            What::Action(_) | What::Recovery(_) => self.signed(&entry, shown).await,
+            What::Action(_) | What::Recovery(_) | What::Enrolment(_) => self.signed(&entry, shown).await,
         }
     }
 
-    /// An entry with a document: an action or a recovery.
+    /// An entry that is signed by what an entry before it registered, or may be.
     async fn signed(&mut self, entry: &Entry, shown: Option<&str>) -> Result<(), Failure> {
         match &entry.what {
             What::Action(action) => self.action(entry, action, shown).await,
             What::Recovery(recovery) => self.recovery(entry, recovery, shown).await,
-            // They have none.
+            What::Enrolment(enrolment) => self.enrolment(entry, enrolment).await,
+            // They aren't.
             What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => Ok(()),
         }
     }
@@ -104,15 +108,22 @@ impl Verifier {
         let challenge = challenge(&action.document, shown).await?;
         let rp_id = sha256(document.rp_id.as_bytes()).await?;
         let registrations = Rc::clone(&self.registrations);
-        let source = reader::registration(&registrations, entry, action.credential, &document)?;
+        let source = reader::registration(&registrations, entry, action.credential, &document.actor, &document.rp_id)?;
+        let not_registered = || Problem::NotRegistered(action.credential);
         let key = match (self.keys.get(&action.credential), source) {
             (Some(key), _) => key.clone(),
-            (None, Source::SignUp(credentials)) => check_credentials(credentials).await?,
+            (None, Source::SignUp(credentials)) => SignerKey::Passkey(check_credentials(credentials).await?),
             (None, Source::Change(brought)) => {
                 // It comes before this entry, so this ends.
                 Box::pin(self.signed(brought.entry, None)).await?;
-                let passkey = brought.passkey().ok_or(Problem::NotRegistered(action.credential))?;
-                passkey.check(&brought.document.origin, rp_id).map_err(Problem::from)?.into()
+                brought.signer(rp_id).map_err(Problem::from)?.ok_or_else(not_registered)?
+            }
+            (None, Source::Enrolment(before, enrolment)) => {
+                Box::pin(self.signed(before, None)).await?;
+                match enrolment.signer.as_ref().ok_or_else(not_registered)? {
+                    NewSigner::Passkey(passkey) => SignerKey::Passkey(enrolment.check_passkey(passkey, rp_id).map_err(Problem::from)?),
+                    NewSigner::Key(new) => SignerKey::Key(new.key.public_key().ok_or_else(not_registered)?),
+                }
             }
         };
         let hashes = Hashes { rp_id, challenge, client_data: sha256(&action.client_data.0).await? };
@@ -127,18 +138,9 @@ impl Verifier {
         let document = reader::document(entry, &recovery.document)?;
         let challenge = challenge(&recovery.document, shown).await?;
         let registrations = Rc::clone(&self.registrations);
-        let public_key = match reader::registration(&registrations, entry, recovery.credential, &document)? {
-            Source::SignUp(credentials) => {
-                check_credentials(credentials).await?;
-                credentials.recovery_key.public_key.clone()
-            }
-            Source::Change(brought) => {
-                Box::pin(self.signed(brought.entry, None)).await?;
-                brought.recovery_key().ok_or(Problem::NotRegistered(recovery.credential))?.public_key.clone()
-            }
-        };
-        let key = <[u8; 32]>::try_from(public_key.as_ref()).map_err(|_| Problem::RecoveryKey)?;
-        check_signature(&PublicKey::Ed25519(key), &recovery_message(&recovery.document.0), &recovery.signature.0).await?;
+        let source = reader::registration(&registrations, entry, recovery.credential, &document.actor, &document.rp_id)?;
+        let key = self.recovery_key(&source, recovery.credential).await?;
+        check_signature(&key, &recovery_message(&recovery.document.0), &recovery.signature.0).await?;
         if !matches!(document.change, Change::OwnAccount(AccountChange::Recover { .. })) {
             return Err(Problem::NoRecovery.into());
         }
@@ -147,6 +149,51 @@ impl Verifier {
         let recovery_key = id_bits(&sha256(&created_recovery_key_message(&challenge)).await?);
         Ok(reader::check_recovered(recovery, passkey, recovery_key)?)
     }
+
+    /// What someone registered through the API. Whether they were invited, or allowed it, only the whole history shows.
+    async fn enrolment(&mut self, entry: &Entry, enrolment: &Enrolment) -> Result<(), Failure> {
+        if let Grounds::Recovery(proof) = &enrolment.grounds {
+            let registrations = Rc::clone(&self.registrations);
+            let source = reader::registration(&registrations, entry, proof.credential, &enrolment.user, &enrolment.rp_id)?;
+            let key = self.recovery_key(&source, proof.credential).await?;
+            check_key_client_data(&proof.client_data.0, Ceremony::KeyUse, &proof.new_credentials.0)
+                .map_err(|error| Problem::Assertion(CeremonyError::from(error).into()))?;
+            if !enrolment.is_named_by(proof) {
+                return Err(Problem::NotNamed.into());
+            }
+            check_signature(&key, &proof.client_data.0, &proof.signature.0).await?;
+        }
+        match &enrolment.signer {
+            Some(NewSigner::Passkey(passkey)) => {
+                enrolment.check_passkey(passkey, sha256(enrolment.rp_id.as_bytes()).await?).map_err(Problem::from)?;
+            }
+            Some(NewSigner::Key(new)) => check_key(&new.key, &enrolment.challenge).await?,
+            None => {}
+        }
+        match &enrolment.recovery_key {
+            Some(new) => check_key(&new.key, &enrolment.challenge).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The recovery key that comes from there, once what registered it is verified.
+    async fn recovery_key(&mut self, source: &Source<'_>, id: CredentialId) -> Result<PublicKey, Failure> {
+        match source {
+            Source::SignUp(credentials) => {
+                check_credentials(credentials).await?;
+            }
+            // They come before the entry that asks, so this ends.
+            Source::Change(brought) => Box::pin(self.signed(brought.entry, None)).await?,
+            Source::Enrolment(before, _) => Box::pin(self.signed(before, None)).await?,
+        }
+        Ok(source.recovery_key().ok_or(Problem::NotRegistered(id))?)
+    }
+}
+
+/// A new key, and that its owner has it.
+async fn check_key(new: &NewKey, challenge: &Bytes) -> Result<(), Failure> {
+    let proof = new.check(&challenge.0, sha256(&new.client_data.0).await?).map_err(Problem::from)?;
+    check_signature(&proof.key, &proof.message, &proof.signature).await
 }
 
 /// The document's challenge, if the page shows its fingerprint and no other.
@@ -169,6 +216,9 @@ async fn check_new(change: &Change, origin: &str, rp_id: [u8; 32]) -> Result<(),
         }
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge, recovery_key }) => {
             check_recovery_key(recovery_key.proof(challenge), &recovery_key.signature.0).await
+        }
+        Change::OwnAccount(AccountChange::AddKey { challenge, key, .. } | AccountChange::SetRecoveryKey { challenge, key, .. }) => {
+            check_key(key, challenge).await
         }
         Change::OwnAccount(AccountChange::Recover { passkey, recovery_key, .. }) => {
             passkey.check(origin, rp_id).map_err(Problem::from)?;

@@ -4,6 +4,7 @@
 
 pub mod activity;
 pub mod browser;
+pub mod credential;
 pub mod id;
 pub mod operation;
 pub mod provider;

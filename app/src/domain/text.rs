@@ -28,6 +28,9 @@ pub enum TextError {
     /// A mail address that could exist, but that we can't write to.
     #[error("Only mail addresses of plain letters, digits and the usual signs work here.")]
     AddressLetters,
+    /// An id with other characters than ids of keys have.
+    #[error("Use letters, digits, - and _ only.")]
+    KeyIdLetters,
 }
 
 macro_rules! text {
@@ -93,6 +96,11 @@ text!(
     /// How people call a passkey of theirs, at most 100 characters, without quotation marks.
     PasskeyName,
     quotable_name
+);
+text!(
+    /// The id that a program chose for a key of its own, at most 255 characters.
+    KeyId,
+    key_id
 );
 text!(
     /// By which another system knows a user, at most 100 characters.
@@ -167,6 +175,18 @@ fn is_invisible(char: char) -> bool {
             | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
             | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}'
     )
+}
+
+fn key_id(text: &str) -> Result<String, TextError> {
+    const LONGEST: usize = 255;
+    if text.is_empty() {
+        return Err(TextError::Empty);
+    }
+    if text.len() > LONGEST {
+        return Err(TextError::TooLong(LONGEST));
+    }
+    let is_fit = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+    if is_fit { Ok(text.to_owned()) } else { Err(TextError::KeyIdLetters) }
 }
 
 /// The addresses that mail servers on the Internet take: RFC 5321's dot-string before the @, a host name of at least

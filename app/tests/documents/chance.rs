@@ -8,12 +8,13 @@ use app::{
         change::{Change, PermissionRef, PermissionTerms, UserRef},
         document::{self, Document, NONCE_LENGTH},
         history::entry::Entry,
+        key::NewKey,
         sentence,
     },
     domain::{
         id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, ExternalId, PasskeyName, PermissionName},
+        text::{EmailAddress, ExternalId, KeyId, PasskeyName, PermissionName},
         time::Timestamp,
         user::UserKind,
     },
@@ -125,6 +126,14 @@ fn new_recovery_key() -> impl Strategy<Value = NewRecoveryKey> {
     (public_key, bytes(), bytes()).prop_map(|(public_key, salt, signature)| NewRecoveryKey { public_key, salt, signature })
 }
 
+fn new_key() -> impl Strategy<Value = NewKey> {
+    ("[A-Za-z0-9_-]{1,40}", bytes(), bytes()).prop_map(|(id, client_data, attestation)| NewKey {
+        credential_id: KeyId::parse(&id).unwrap(),
+        client_data,
+        attestation,
+    })
+}
+
 fn account_change() -> impl Strategy<Value = AccountChange> {
     let id = || any::<[u8; 16]>().prop_map(CredentialId::from_bytes);
     prop_oneof![
@@ -134,6 +143,12 @@ fn account_change() -> impl Strategy<Value = AccountChange> {
             .prop_map(|(id, before, after)| AccountChange::RenamePasskey { id, before, after }),
         (id(), passkey_name()).prop_map(|(id, name)| AccountChange::RemovePasskey { id, name }),
         (bytes(), new_recovery_key()).prop_map(|(challenge, recovery_key)| AccountChange::ReplaceRecoveryKey { challenge, recovery_key }),
+        (passkey_name(), bytes(), new_key()).prop_map(|(name, challenge, key)| AccountChange::AddKey { name, challenge, key }),
+        (passkey_name(), bytes(), new_key(), option::of(bytes()))
+            .prop_map(|(name, challenge, key, sealed)| AccountChange::SetRecoveryKey { name, challenge, key, sealed }),
+        (id(), passkey_name()).prop_map(|(id, name)| AccountChange::DeactivateCredential { id, name }),
+        (id(), passkey_name()).prop_map(|(id, name)| AccountChange::ActivateCredential { id, name }),
+        (1 - (1_i64 << 53)..(1 << 53) - 1).prop_map(|until| AccountChange::AllowCredential { until: Timestamp::from_millis(until) }),
         (passkey_name(), new_passkey(), new_recovery_key()).prop_map(|(name, passkey, recovery_key)| AccountChange::Recover {
             name,
             passkey,

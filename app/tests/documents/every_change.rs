@@ -6,11 +6,12 @@ use app::{
         bytes::Bytes,
         change::{Change, PermissionRef, PermissionTerms, UserRef},
         document::{self, Document},
+        key::NewKey,
     },
     domain::{
         id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, ExternalId, PasskeyName, PermissionName},
+        text::{EmailAddress, ExternalId, KeyId, PasskeyName, PermissionName},
         time::Timestamp,
         user::UserKind,
     },
@@ -38,6 +39,11 @@ pub const fn name(change: &Change) -> &'static str {
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "rename_passkey",
         Change::OwnAccount(AccountChange::RemovePasskey { .. }) => "remove_passkey",
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => "replace_recovery_key",
+        Change::OwnAccount(AccountChange::AddKey { .. }) => "add_key",
+        Change::OwnAccount(AccountChange::SetRecoveryKey { .. }) => "set_recovery_key",
+        Change::OwnAccount(AccountChange::DeactivateCredential { .. }) => "deactivate_credential",
+        Change::OwnAccount(AccountChange::ActivateCredential { .. }) => "activate_credential",
+        Change::OwnAccount(AccountChange::AllowCredential { .. }) => "allow_credential",
         Change::OwnAccount(AccountChange::Recover { .. }) => "recover",
     }
 }
@@ -52,6 +58,14 @@ fn terms(name: &str, operations: &[Operation]) -> PermissionTerms {
 
 fn reading() -> PermissionRef {
     PermissionRef { id: PermissionId::from_bytes([4; 16]), name: PermissionName::parse("Lesen & Prüfen").unwrap(), version: 3 }
+}
+
+fn new_key() -> NewKey {
+    NewKey {
+        credential_id: KeyId::parse("robot-1").unwrap(),
+        client_data: Bytes(br#"{"type":"key.create","challenge":"CQkJ"}"#.to_vec()),
+        attestation: Bytes(br#"{"publicKey":"-----BEGIN PUBLIC KEY-----","signature":"00"}"#.to_vec()),
+    }
 }
 
 /// Every change once, in the order of the enum.
@@ -78,6 +92,7 @@ pub fn every_change() -> Vec<Change> {
             after: terms("Empfang", &[Operation::UsersRead, Operation::UsersCreate]),
         },
         Change::ArchivePermission { permission: reading() },
+        Change::RestorePermission { permission: reading() },
         Change::AssignPermission {
             permission: reading(),
             operations: [Operation::UsersRead, Operation::HistoryRead].into_iter().collect(),
@@ -92,6 +107,26 @@ pub fn every_change() -> Vec<Change> {
         }),
         Change::OwnAccount(AccountChange::RemovePasskey { id: CredentialId::from_bytes([7; 16]), name: yubikey() }),
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: Bytes(vec![8; 32]), recovery_key: new_recovery_key() }),
+        Change::OwnAccount(AccountChange::AddKey {
+            name: PasskeyName::parse("Robot").unwrap(),
+            challenge: Bytes(vec![9; 32]),
+            key: new_key(),
+        }),
+        Change::OwnAccount(AccountChange::SetRecoveryKey {
+            name: PasskeyName::parse("Safe").unwrap(),
+            challenge: Bytes(vec![9; 32]),
+            key: new_key(),
+            sealed: Some(Bytes(vec![10; 32])),
+        }),
+        Change::OwnAccount(AccountChange::DeactivateCredential {
+            id: CredentialId::from_bytes([7; 16]),
+            name: PasskeyName::parse("YubiKey").unwrap(),
+        }),
+        Change::OwnAccount(AccountChange::ActivateCredential {
+            id: CredentialId::from_bytes([7; 16]),
+            name: PasskeyName::parse("YubiKey").unwrap(),
+        }),
+        Change::OwnAccount(AccountChange::AllowCredential { until: Timestamp::from_millis(1_790_000_000_000) }),
         Change::OwnAccount(AccountChange::Recover { name: yubikey(), passkey: new_passkey(), recovery_key: new_recovery_key() }),
     ]
 }

@@ -53,6 +53,7 @@ pub fn entries() -> Vec<(String, String)> {
             What::Action(_) => "action",
             What::Recovery(_) => "recovery",
             What::BreakGlass(_) => "break-glass",
+            What::Enrolment(_) => "enrolment",
         };
         (format!("entry-{kind}.json"), line)
     });

@@ -139,12 +139,12 @@ fn what_was_signed_must_not_change() {
         ("the document", |action| replace(&mut action.document, "bob@", "eve@")),
         ("a space in the document", |action| replace(&mut action.document, "{", "{ ")),
         ("the client data", |action| replace(&mut action.client_data, "}", " }")),
-        ("the count", |action| action.authenticator_data.0[36] += 1),
+        ("the count", |action| action.authenticator_data.as_mut().unwrap().0[36] += 1),
         ("the signature", |action| action.signature.0[10] ^= 1),
         ("a byte after the signature", |action| action.signature.0.push(0)),
         ("no signature", |action| action.signature.0.clear()),
         ("the signature's other spelling", |action| action.signature = Bytes(other_spelling(&action.signature.0))),
-        ("authenticator data cut off", |action| action.authenticator_data.0.truncate(36)),
+        ("authenticator data cut off", |action| action.authenticator_data.as_mut().unwrap().0.truncate(36)),
     ];
     let table: Vec<String> = forgeries.into_iter().map(|(name, forge)| format!("{name}: {}", in_words(forged(forge)))).collect();
     insta::assert_snapshot!(table.join("\n"), @"
@@ -184,7 +184,7 @@ fn only_the_actors_own_passkey_signs() {
     assert_eq!(story.verdict_on_action(with_recovery_key), Err(ReplayError::Credential(ada.recovery_key.id)));
     let by_recovery_key = {
         let honest = Story::sign(&mut ada, &document, |_| ());
-        let message = [honest.authenticator_data.as_ref(), &sha256(honest.client_data.as_ref())].concat();
+        let message = [honest.authenticator_data.as_ref().unwrap().as_ref(), &sha256(honest.client_data.as_ref())].concat();
         SignedAction { signature: Bytes(ada.recovery_key.sign(&message)), ..honest }
     };
     assert_eq!(story.verdict_on_action(by_recovery_key), Err(ReplayError::Signature));

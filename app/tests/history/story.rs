@@ -189,7 +189,7 @@ impl Story {
         SignedAction {
             document: Bytes(document.to_vec()),
             credential: person.passkey.id,
-            authenticator_data: Bytes(assertion.authenticator_data),
+            authenticator_data: Some(Bytes(assertion.authenticator_data)),
             client_data: Bytes(assertion.client_data),
             signature: Bytes(assertion.signature),
             created: change.ok().and_then(|change| created(&change, document::created_id(&challenge))),

@@ -2,7 +2,12 @@
 //! The rules allowed it, in the same transaction.
 
 use super::{
-    ActionError, Actor, Event, Road, break_glass::begin_anew, commit::Ids, passkey_credential, recovery_credential, tell::AdminEvent,
+    ActionError, Actor, Event, Road, Shown,
+    break_glass::begin_anew,
+    commit::Ids,
+    enrolment::{New, key_credential},
+    passkey_credential, recovery_credential,
+    tell::AdminEvent,
 };
 use crate::{
     client::Client,
@@ -11,9 +16,10 @@ use crate::{
         Message,
         message::{self, By},
     },
-    passkey::NewPasskey,
     storage::{
-        Connection, StorageError, credentials, organizations,
+        Connection, StorageError,
+        credentials::{self, KeyPair, NewKind},
+        organizations,
         permissions::{self, NewAssignment, NewPermission},
         registrations::{self, NewCode, Purpose},
         sessions,
@@ -24,6 +30,7 @@ use app::{
     action::{
         account_change::AccountChange,
         change::{Change, UserRef},
+        document::Document,
     },
     domain::{
         id::{AssignmentId, CodeId, CredentialId, OrganizationId, PermissionId, UserId},
@@ -47,7 +54,7 @@ pub(super) struct Brought {
     /// For the changes that invite.
     pub(super) code: Option<FreshCode>,
     /// For the changes that bring one.
-    pub(super) passkey: Option<NewPasskey>,
+    pub(super) new: Option<New>,
 }
 
 /// Where, by whom, from where and when.
@@ -59,17 +66,17 @@ pub(super) struct Context<'a> {
     pub(super) now: Timestamp,
 }
 
-/// Makes the change; the invitation to show, where that is the change.
+/// Makes the document's change; what it is to show, where that is the change.
 pub(super) async fn apply(
     db: &mut Connection,
     context: &Context<'_>,
-    change: &Change,
+    document: &Document,
     ids: Ids,
     brought: Brought,
-) -> Result<Option<Invitation>, ActionError> {
-    let Brought { code, passkey } = brought;
+) -> Result<Option<Shown>, ActionError> {
+    let Brought { code, new } = brought;
     let (organization, now, created) = (context.organization, context.now, ids.created);
-    match change {
+    match &document.change {
         Change::CreateUser { email, kind, external_id } => {
             let id = UserId::from_bytes(created);
             create_user(db, context, id, email, *kind, external_id.as_ref()).await?;
@@ -81,7 +88,8 @@ pub(super) async fn apply(
         }
         Change::ShareInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, None).await?;
-            return context.invite(db, user.id, &user.email, code).await.map(Some);
+            let invitation = context.invite(db, user.id, &user.email, code).await?;
+            return Ok(Some(Shown::Invitation(invitation)));
         }
         Change::RevokeInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, Some(now)).await?;
@@ -126,7 +134,11 @@ pub(super) async fn apply(
             permissions::assign(db, new).await?;
         }
         Change::RevokeAssignment { id, .. } => permissions::revoke(db, organization, *id).await?,
-        Change::OwnAccount(change) => apply_to_own_account(db, context, change, ids, passkey).await?,
+        Change::OwnAccount(AccountChange::AllowCredential { until }) => {
+            let code = context.road.allow_credential(db, context, document.id, *until).await?;
+            return Ok(Some(Shown::Code(code)));
+        }
+        Change::OwnAccount(change) => apply_to_own_account(db, context, change, ids, new).await?,
     }
     Ok(None)
 }
@@ -136,36 +148,63 @@ async fn apply_to_own_account(
     context: &Context<'_>,
     change: &AccountChange,
     ids: Ids,
-    passkey: Option<NewPasskey>,
+    new: Option<New>,
 ) -> Result<(), ActionError> {
     let created = CredentialId::from_bytes(ids.created);
     let (organization, now) = (context.organization, context.now);
     let whom = Actor { organization, user: context.actor.id };
-    match change {
-        AccountChange::AddPasskey { name, .. } => {
-            let passkey = passkey.ok_or(ActionError::NotAsked)?;
-            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), passkey, now)).await?;
+    match (change, new) {
+        (AccountChange::AddPasskey { name, .. }, Some(New::Passkey(passkey))) => {
+            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), *passkey, now)).await?;
         }
-        AccountChange::RenamePasskey { id, after, .. } => credentials::rename(db, organization, whom.user, *id, after.as_str()).await?,
-        AccountChange::RemovePasskey { id, .. } => credentials::delete(db, organization, whom.user, *id).await?,
-        AccountChange::ReplaceRecoveryKey { challenge, recovery_key } => {
-            if let Some(old) = credentials::find_recovery_key(db, organization, whom.user).await? {
-                credentials::delete(db, organization, whom.user, old.id).await?;
-            }
+        (AccountChange::AddKey { name, key: new, .. }, Some(New::Key(key))) => {
+            let kind = NewKind::Key(KeyPair { credential_id: new.credential_id.clone(), key });
+            credentials::insert(db, &key_credential(whom, created, name.to_string(), kind, new, now)).await?;
+        }
+        (AccountChange::SetRecoveryKey { name, key: new, .. }, Some(New::RecoveryKey { key, sealed })) => {
+            credentials::delete_recovery_keys(db, organization, whom.user).await?;
+            let kind = NewKind::OwnRecoveryKey { pair: KeyPair { credential_id: new.credential_id.clone(), key }, sealed };
+            credentials::insert(db, &key_credential(whom, created, name.to_string(), kind, new, now)).await?;
+        }
+        (AccountChange::RenamePasskey { id, after, .. }, _) => {
+            credentials::rename(db, organization, whom.user, *id, after.as_str()).await?;
+        }
+        (AccountChange::RemovePasskey { id, .. }, _) => credentials::delete(db, organization, whom.user, *id).await?,
+        (AccountChange::DeactivateCredential { id, .. }, _) => {
+            credentials::mark_deactivated(db, organization, whom.user, *id, Some(now)).await?;
+        }
+        (AccountChange::ActivateCredential { id, .. }, _) => {
+            credentials::mark_deactivated(db, organization, whom.user, *id, None).await?;
+        }
+        (AccountChange::ReplaceRecoveryKey { challenge, recovery_key }, _) => {
+            credentials::delete_recovery_keys(db, organization, whom.user).await?;
             credentials::insert(db, &recovery_credential(whom, created, challenge, recovery_key, now)).await?;
         }
-        AccountChange::Recover { name, passkey: new, recovery_key } => {
-            let passkey = passkey.ok_or(ActionError::NotAsked)?;
-            credentials::delete_of_user(db, organization, whom.user).await?;
-            sessions::delete_of_user(db, organization, whom.user).await?;
-            registrations::end_codes(db, whom.user, now).await?;
-            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), passkey, now)).await?;
+        (AccountChange::Recover { name, passkey: new, recovery_key }, Some(New::Passkey(passkey))) => {
+            end_all(db, whom, now).await?;
+            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), *passkey, now)).await?;
             let key = CredentialId::from_bytes(ids.recovery_key);
             credentials::insert(db, &recovery_credential(whom, key, &new.challenge, recovery_key, now)).await?;
             context.road.tell_admins(db, organization, context.actor, AdminEvent::Recovered, &context.client.in_words(), now).await?;
         }
+        // What was checked is always what the change brings.
+        (
+            AccountChange::AddPasskey { .. }
+            | AccountChange::AddKey { .. }
+            | AccountChange::SetRecoveryKey { .. }
+            | AccountChange::AllowCredential { .. }
+            | AccountChange::Recover { .. },
+            _,
+        ) => return Err(ActionError::NotAsked),
     }
     context.road.tell(db, organization, context.actor, &Event::of(change), &context.client.in_words(), now).await
+}
+
+/// Everything that somebody signs with or is signed in with ends, with the codes that are under way.
+pub(super) async fn end_all(db: &mut Connection, whom: Actor, now: Timestamp) -> Result<(), StorageError> {
+    credentials::delete_of_user(db, whom.organization, whom.user).await?;
+    sessions::delete_of_user(db, whom.organization, whom.user).await?;
+    registrations::end_codes(db, whom.user, now).await
 }
 
 async fn create_user(

@@ -1,8 +1,8 @@
 //! Break-glass: whoever runs the server lets someone enrol again who lost everything, where nobody else of the organization
 //! could. Nobody signs that but the server, so it stands in history as what it is, and every admin is told.
 
-use super::{ActionError, Actor, Event, Road, tell::AdminEvent};
-use crate::storage::{Connection, StorageError, commit as save, credentials, history, registrations, sessions, users};
+use super::{ActionError, Actor, Event, Road, apply::end_all, tell::AdminEvent};
+use crate::storage::{Connection, StorageError, commit as save, history, registrations, users};
 use app::{
     action::{
         bytes::Bytes,
@@ -71,8 +71,6 @@ impl Road {
 /// What a user signs with ends, with what was under way.
 pub(super) async fn begin_anew(db: &mut Connection, whom: Actor, now: Timestamp) -> Result<(), StorageError> {
     users::begin_anew(db, whom.organization, whom.user).await?;
-    credentials::delete_of_user(db, whom.organization, whom.user).await?;
-    sessions::delete_of_user(db, whom.organization, whom.user).await?;
-    registrations::end_codes(db, whom.user, now).await?;
+    end_all(db, whom, now).await?;
     registrations::end_of_user(db, whom.user, now).await
 }

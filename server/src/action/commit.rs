@@ -25,7 +25,7 @@ use app::{
         cose::{Algorithm, InvalidSignature, PublicKey},
         document::{self, Document},
         history::{
-            entry::{self, Entry, Hashes, SignedAction, SignedRecovery, SigningKey, What},
+            entry::{self, Entry, Hashes, SignedAction, SignedRecovery, SignerKey, SigningKey, What},
             reader::created,
         },
         recovery_key::recovery_message,
@@ -34,6 +34,7 @@ use app::{
     },
     domain::{
         id::{ActionId, CredentialId, UserId},
+        text::KeyId,
         time::Timestamp,
     },
     rpc::change::Invitation,
@@ -51,8 +52,17 @@ pub struct Executed {
     pub checkpoint: String,
     /// The id of what was created.
     pub created: Option<String>,
-    /// The invitation, where the change was to show it.
-    pub invitation: Option<Invitation>,
+    /// What the change was to show, once.
+    pub shown: Option<Shown>,
+}
+
+/// What is shown to whoever signed, once.
+#[derive(Debug)]
+pub enum Shown {
+    /// An invitation.
+    Invitation(Invitation),
+    /// A code by which one credential can be added.
+    Code(String),
 }
 
 /// What a document was signed with.
@@ -60,8 +70,21 @@ pub struct Executed {
 pub enum Proof<'a> {
     /// A passkey's answer.
     Passkey(&'a Signature),
+    /// A key's.
+    Key(&'a KeyProof),
     /// Ed25519 by the key of the actor's recovery kit, over the document, framed.
     RecoveryKey(&'a [u8]),
+}
+
+/// What a key signed.
+#[derive(Debug, Clone)]
+pub struct KeyProof {
+    /// The id that its owner chose.
+    pub credential_id: KeyId,
+    /// What was signed: the document's challenge is in it.
+    pub client_data: Vec<u8>,
+    /// The signature; of ECDSA, DER.
+    pub signature: Vec<u8>,
 }
 
 impl Road {
@@ -90,11 +113,11 @@ impl Road {
         let signed = Signed::new(prepared.document, &document);
         let (what, credential) = signed.by(&mut transaction, actor, proof, now).await?;
         rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may, proof.signer()).await?)?;
-        let passkey = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
+        let new = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
 
         let ids = signed.ids;
         let context = Context { road: self, organization: actor.organization, actor: &document.actor, client, now };
-        let invitation = apply(&mut transaction, &context, &document.change, ids, Brought { code, passkey }).await?;
+        let shown = apply(&mut transaction, &context, &document, ids, Brought { code, new }).await?;
         let subject = match &document.change {
             Change::CreateUser { .. } => Some(UserId::from_bytes(ids.created)),
             other => other.user().map(|user| user.id),
@@ -115,7 +138,7 @@ impl Road {
         save(transaction).await?;
         self.outbox.wake();
         tracing::info!(%action, index, "a change was executed");
-        Ok(Executed { index, executed_at: now, checkpoint, created, invitation })
+        Ok(Executed { index, executed_at: now, checkpoint, created, shown })
     }
 
     /// Checks a signature as [`Road::commit`] would, and executes nothing.
@@ -156,7 +179,7 @@ impl Road {
 impl Proof<'_> {
     const fn signer(self) -> Signer {
         match self {
-            Self::Passkey(_) => Signer::Passkey,
+            Self::Passkey(_) | Self::Key(_) => Signer::Passkey,
             Self::RecoveryKey(_) => Signer::RecoveryKey,
         }
     }
@@ -180,9 +203,16 @@ impl Ids {
     fn registered(self, change: &Change) -> Vec<CredentialId> {
         let Change::OwnAccount(change) = change else { return Vec::new() };
         let bits = match change {
-            AccountChange::AddPasskey { .. } | AccountChange::ReplaceRecoveryKey { .. } => vec![self.created],
+            AccountChange::AddPasskey { .. }
+            | AccountChange::AddKey { .. }
+            | AccountChange::ReplaceRecoveryKey { .. }
+            | AccountChange::SetRecoveryKey { .. } => vec![self.created],
             AccountChange::Recover { .. } => vec![self.created, self.recovery_key],
-            AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } => Vec::new(),
+            AccountChange::RenamePasskey { .. }
+            | AccountChange::RemovePasskey { .. }
+            | AccountChange::DeactivateCredential { .. }
+            | AccountChange::ActivateCredential { .. }
+            | AccountChange::AllowCredential { .. } => Vec::new(),
         };
         bits.into_iter().map(CredentialId::from_bytes).collect()
     }
@@ -206,6 +236,7 @@ impl<'a> Signed<'a> {
     async fn by(&self, db: &mut Connection, actor: Actor, proof: Proof<'_>, now: Timestamp) -> Result<(What, CredentialId), ActionError> {
         match proof {
             Proof::Passkey(signature) => self.by_passkey(db, actor, signature, now).await,
+            Proof::Key(proof) => self.by_key(db, actor, proof, now).await,
             Proof::RecoveryKey(signature) => self.by_recovery_key(db, actor, signature).await,
         }
     }
@@ -221,13 +252,45 @@ impl<'a> Signed<'a> {
         let signed = SignedAction {
             document: Bytes(self.bytes.clone()),
             credential: passkey.id,
-            authenticator_data: Bytes(signature.authenticator_data().to_vec()),
+            authenticator_data: Some(Bytes(signature.authenticator_data().to_vec())),
             client_data: Bytes(signature.client_data().to_vec()),
             signature: Bytes(signature.bytes().to_vec()),
             created: created(&self.document.change, self.ids.created),
         };
-        verify(db, &passkey, self.document, self.challenge, &signed, now).await?;
+        verify(db, &passkey, self.document, &self.hashes(&signed), &signed, now).await?;
         Ok((What::Action(Box::new(signed)), passkey.id))
+    }
+
+    async fn by_key(
+        &self,
+        db: &mut Connection,
+        actor: Actor,
+        proof: &KeyProof,
+        now: Timestamp,
+    ) -> Result<(What, CredentialId), ActionError> {
+        let key = credentials::find_key(db, &proof.credential_id)
+            .await?
+            .filter(|key| key.organization == actor.organization && key.user == actor.user)
+            .ok_or(ActionError::NotTheirPasskey)?;
+        let signed = SignedAction {
+            document: Bytes(self.bytes.clone()),
+            credential: key.id,
+            authenticator_data: None,
+            client_data: Bytes(proof.client_data.clone()),
+            signature: Bytes(proof.signature.clone()),
+            created: created(&self.document.change, self.ids.created),
+        };
+        let hashes = self.hashes(&signed);
+        let checked = signed.check(self.document, &hashes, &SignerKey::Key(key.key))?;
+        checked.public_key().verify(checked.message(), checked.signature()).map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
+        if !credentials::note_key_use(db, key.id, now).await? {
+            return Err(ActionError::NotTheirPasskey);
+        }
+        Ok((What::Action(Box::new(signed)), key.id))
+    }
+
+    fn hashes(&self, signed: &SignedAction) -> Hashes {
+        Hashes { rp_id: sha256(self.document.rp_id.as_bytes()), challenge: self.challenge, client_data: sha256(&signed.client_data.0) }
     }
 
     async fn by_recovery_key(&self, db: &mut Connection, actor: Actor, signature: &[u8]) -> Result<(What, CredentialId), ActionError> {
@@ -264,7 +327,7 @@ async fn verify(
     db: &mut Connection,
     passkey: &Passkey,
     document: &Document,
-    challenge: [u8; 32],
+    hashes: &Hashes,
     signed: &SignedAction,
     now: Timestamp,
 ) -> Result<(), ActionError> {
@@ -275,12 +338,13 @@ async fn verify(
         sign_count: passkey.sign_count,
         backup_eligible: passkey.backup_eligible,
     };
-    let hashes = Hashes { rp_id: sha256(document.rp_id.as_bytes()), challenge, client_data: sha256(&signed.client_data.0) };
-    let checked = signed.check(document, &hashes, &key)?;
+    let checked = signed.check(document, hashes, &SignerKey::Passkey(key))?;
     checked.public_key().verify(checked.message(), checked.signature()).map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
     let verified =
         checked.signature_was_valid().inspect_err(|error| tracing::warn!(credential = %passkey.id, %error, "a signature was refused"))?;
-    if !credentials::note_use(db, passkey, verified.sign_count, verified.backed_up, &passkey.webauthn, now).await? {
+    if let Some(verified) = verified
+        && !credentials::note_use(db, passkey, verified.sign_count, verified.backed_up, &passkey.webauthn, now).await?
+    {
         return Err(ActionError::UsedTwice);
     }
     Ok(())

@@ -20,10 +20,12 @@ use app::{
         bytes::Bytes,
         challenge::sha256,
         change::Change,
+        cose::PublicKey,
         document::id_bits,
+        key::NewKey,
     },
     domain::{
-        id::{ChallengeId, CredentialId},
+        id::{ActionId, ChallengeId, CredentialId},
         time::Timestamp,
     },
 };
@@ -35,11 +37,46 @@ use std::time::Duration;
 const ENROLMENT: Duration = Duration::from_mins(30);
 
 /// What waits for a credential.
-#[derive(Serialize, Deserialize)]
-struct Asked {
-    whom: Actor,
-    /// What webauthn-rs wants to see again; nothing for a recovery key.
-    ceremony: Option<String>,
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct Asked {
+    pub(super) whom: Actor,
+    /// What is to be signed, base64url.
+    pub(super) challenge: String,
+    /// What webauthn-rs wants to see again; nothing for a key.
+    pub(super) ceremony: Option<String>,
+    /// What lets its owner register it.
+    pub(super) grounds: Grounds,
+    /// A private half that its owner sealed, to be kept beside the key.
+    pub(super) sealed: Option<String>,
+}
+
+/// What lets someone register a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Grounds {
+    /// They sign a change that brings it.
+    OwnChange,
+    /// They were invited, and had the code.
+    Invitation,
+    /// They allowed it themselves, by this action, and whoever came had the code that is known by this.
+    Code {
+        /// The action.
+        action: ActionId,
+        /// The code.
+        code: ChallengeId,
+    },
+    /// They had the code from their mail; their recovery key has yet to sign.
+    Recovery,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// By which it is found again.
+    pub id: ChallengeId,
+    /// What is to be signed, base64url.
+    pub challenge: String,
+    /// What a browser's `navigator.credentials.create()` takes.
+    pub options: Value,
 }
 
 /// How often a challenge can be answered.
@@ -58,9 +95,7 @@ impl Road {
     /// # Errors
     /// When the user isn't there, or the database fails.
     pub async fn ask_for_passkey(&self, db: &mut Connection, whom: Actor) -> Result<Value, ActionError> {
-        let present = credentials::allowed(db, whom.organization, whom.user).await?;
-        let present: Vec<&str> = present.iter().map(|passkey| passkey.credential_id.as_str()).collect();
-        self.ask(db, whom, &present).await
+        self.ask_for_credential(db, whom, Grounds::OwnChange).await.map(|request| request.options)
     }
 
     /// Asks for a passkey in place of all others, of whatever authenticator.
@@ -68,16 +103,26 @@ impl Road {
     /// # Errors
     /// When the user isn't there, or the database fails.
     pub async fn ask_for_only_passkey(&self, db: &mut Connection, whom: Actor) -> Result<Value, ActionError> {
-        self.ask(db, whom, &[]).await
+        self.ask_for_credential(db, whom, Grounds::Recovery).await.map(|request| request.options)
     }
 
-    async fn ask(&self, db: &mut Connection, whom: Actor, present: &[&str]) -> Result<Value, ActionError> {
+    /// Asks a user for a credential, whatever it will be: a passkey signs the same challenge as a key.
+    ///
+    /// # Errors
+    /// When the user isn't there, or the database fails.
+    pub async fn ask_for_credential(&self, db: &mut Connection, whom: Actor, grounds: Grounds) -> Result<Request, ActionError> {
+        let present = match grounds {
+            Grounds::OwnChange | Grounds::Code { .. } => credentials::allowed(db, whom.organization, whom.user).await?,
+            Grounds::Invitation | Grounds::Recovery => Vec::new(),
+        };
+        let present: Vec<&str> = present.iter().map(|passkey| passkey.credential_id.as_str()).collect();
         let user = users::find(db, whom.organization, whom.user).await?.ok_or(ActionError::NotActive)?;
         let owner =
             Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: user.called(), organization: &user.organization_name };
-        let begun = self.ceremonies.begin_registration(owner, present).map_err(ActionError::NewPasskey)?;
-        self.await_credential(db, &begun.challenge, &Asked { whom, ceremony: Some(begun.ceremony) }).await?;
-        Ok(begun.options)
+        let begun = self.ceremonies.begin_registration(owner, &present).map_err(ActionError::NewPasskey)?;
+        let asked = Asked { whom, challenge: begun.challenge.clone(), ceremony: Some(begun.ceremony), grounds, sealed: None };
+        let id = self.await_credential(db, &asked).await?;
+        Ok(Request { id, challenge: begun.challenge, options: begun.options })
     }
 
     /// Asks for a new recovery key of this user: the challenge that it must sign.
@@ -86,14 +131,38 @@ impl Road {
     /// When the database fails.
     pub async fn ask_for_recovery_key(&self, db: &mut Connection, whom: Actor) -> Result<Bytes, ActionError> {
         let challenge = Bytes(self.ambient.bytes::<32>().to_vec());
-        self.await_credential(db, &challenge.to_string(), &Asked { whom, ceremony: None }).await?;
+        let asked = Asked { whom, challenge: challenge.to_string(), ceremony: None, grounds: Grounds::OwnChange, sealed: None };
+        self.await_credential(db, &asked).await?;
         Ok(challenge)
     }
 
-    async fn await_credential(&self, db: &mut Connection, challenge: &str, asked: &Asked) -> Result<(), ActionError> {
-        let state = serde_json::to_string(asked).map_err(|error| ActionError::NewPasskey(error.into()))?;
+    async fn await_credential(&self, db: &mut Connection, asked: &Asked) -> Result<ChallengeId, ActionError> {
         let until = self.ambient.now().plus(ENROLMENT);
-        Ok(challenges::insert(db, waiting_under(challenge), &state, until).await?)
+        let id = waiting_under(&asked.challenge);
+        challenges::insert(db, id, &write(asked)?, until).await?;
+        Ok(id)
+    }
+
+    /// The challenge that waits under this id for a credential which this user brings by a change; with it, the private half
+    /// that they sealed is kept until then.
+    ///
+    /// # Errors
+    /// [`ActionError::NotAsked`] when none does.
+    pub async fn challenge_for(
+        &self,
+        db: &mut Connection,
+        whom: Actor,
+        id: ChallengeId,
+        sealed: Option<&str>,
+    ) -> Result<Bytes, ActionError> {
+        let asked = self.find_asked(db, id, Use::Look).await?;
+        let mut asked = asked.filter(|asked| asked.whom == whom && asked.grounds == Grounds::OwnChange).ok_or(ActionError::NotAsked)?;
+        let challenge = Bytes::decode(&asked.challenge).ok_or(ActionError::NotAsked)?;
+        if let Some(sealed) = sealed {
+            asked.sealed = Some(sealed.to_owned());
+            challenges::update(db, id, &write(&asked)?).await?;
+        }
+        Ok(challenge)
     }
 
     /// Checks a passkey that would be brought by a change, whose challenge goes on waiting.
@@ -116,61 +185,108 @@ impl Road {
         new: &account_change::NewPasskey,
         how: Use,
     ) -> Result<NewPasskey, ActionError> {
-        let asked = self.asked(db, whom, &new.challenge, how).await?;
+        let asked = self.asked(db, whom, &new.challenge, Grounds::OwnChange, how).await?;
         self.finish(&asked, new)
     }
 
-    /// Checks the credentials that a change brings; the passkey, if one is among them.
-    pub(super) async fn check_new(
-        &self,
-        db: &mut Connection,
-        whom: Actor,
-        change: &Change,
-        how: Use,
-    ) -> Result<Option<NewPasskey>, ActionError> {
+    /// Checks the credentials that a change brings.
+    pub(super) async fn check_new(&self, db: &mut Connection, whom: Actor, change: &Change, how: Use) -> Result<Option<New>, ActionError> {
         match change {
-            Change::OwnAccount(AccountChange::AddPasskey { passkey, .. }) => self.check_passkey(db, whom, passkey, how).await.map(Some),
+            Change::OwnAccount(AccountChange::AddPasskey { passkey, .. }) => {
+                self.check_passkey(db, whom, passkey, how).await.map(|passkey| Some(New::Passkey(Box::new(passkey))))
+            }
+            Change::OwnAccount(AccountChange::AddKey { challenge, key, .. }) => {
+                self.asked(db, whom, challenge, Grounds::OwnChange, how).await?;
+                check_key(key, challenge).map(|key| Some(New::Key(key)))
+            }
+            Change::OwnAccount(AccountChange::SetRecoveryKey { challenge, key, sealed, .. }) => {
+                let asked = self.asked(db, whom, challenge, Grounds::OwnChange, how).await?;
+                // What was signed is its hash.
+                let is_same =
+                    asked.sealed.as_ref().map(|text| sha256(text.as_bytes()).to_vec()) == sealed.as_ref().map(|hash| hash.0.clone());
+                if !is_same {
+                    return Err(ActionError::NotAsked);
+                }
+                check_key(key, challenge).map(|key| Some(New::RecoveryKey { key, sealed: asked.sealed }))
+            }
             Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge, recovery_key }) => {
-                self.asked(db, whom, challenge, how).await?;
+                self.asked(db, whom, challenge, Grounds::OwnChange, how).await?;
                 check_recovery_key(recovery_key, challenge)?;
                 Ok(None)
             }
             Change::OwnAccount(AccountChange::Recover { passkey, recovery_key, .. }) => {
-                let asked = self.asked(db, whom, &passkey.challenge, how).await?;
+                let asked = self.asked(db, whom, &passkey.challenge, Grounds::Recovery, how).await?;
                 check_recovery_key(recovery_key, &passkey.challenge)?;
-                self.finish(&asked, passkey).map(Some)
+                self.finish(&asked, passkey).map(|passkey| Some(New::Passkey(Box::new(passkey))))
             }
             _ => Ok(None),
         }
     }
 
-    /// What this challenge was given out for: to this user, and not too long ago.
-    async fn asked(&self, db: &mut Connection, whom: Actor, challenge: &Bytes, how: Use) -> Result<Asked, ActionError> {
-        let (id, now) = (waiting_under(&challenge.to_string()), self.ambient.now());
+    /// What this challenge was given out for: to this user, for this, and not too long ago.
+    async fn asked(&self, db: &mut Connection, whom: Actor, challenge: &Bytes, grounds: Grounds, how: Use) -> Result<Asked, ActionError> {
+        let asked = self.find_asked(db, waiting_under(&challenge.to_string()), how).await?;
+        asked.filter(|asked| asked.whom == whom && asked.grounds == grounds).ok_or(ActionError::NotAsked)
+    }
+
+    /// What waits under this id, if it is a credential.
+    pub(super) async fn find_asked(&self, db: &mut Connection, id: ChallengeId, how: Use) -> Result<Option<Asked>, ActionError> {
+        let now = self.ambient.now();
         let state = match how {
             Use::Look => challenges::find(db, id, now).await?,
             Use::Take => challenges::take(db, id, now).await?,
         };
         // Whatever else waits there, as a sign-in, isn't one of these.
-        let asked: Option<Asked> = state.and_then(|state| serde_json::from_str(&state).ok());
-        asked.filter(|asked| asked.whom == whom).ok_or(ActionError::NotAsked)
+        Ok(state.and_then(|state| serde_json::from_str(&state).ok()))
     }
 
     fn finish(&self, asked: &Asked, new: &account_change::NewPasskey) -> Result<NewPasskey, ActionError> {
+        self.finish_passkey(asked, &new.credential_id, &new.client_data, &new.attestation_object, &new.transports)
+    }
+
+    /// Checks a passkey that answers what was asked.
+    pub(super) fn finish_passkey(
+        &self,
+        asked: &Asked,
+        credential_id: &Bytes,
+        client_data: &Bytes,
+        attestation_object: &Bytes,
+        transports: &[String],
+    ) -> Result<NewPasskey, ActionError> {
         let ceremony = asked.ceremony.as_deref().ok_or(ActionError::NotAsked)?;
         let response = json!({
-            "id": new.credential_id,
-            "rawId": new.credential_id,
+            "id": credential_id,
+            "rawId": credential_id,
             "type": "public-key",
             "clientExtensionResults": {},
-            "response": {
-                "clientDataJSON": new.client_data,
-                "attestationObject": new.attestation_object,
-                "transports": new.transports,
-            },
+            "response": { "clientDataJSON": client_data, "attestationObject": attestation_object, "transports": transports },
         });
-        self.ceremonies.finish_registration(ceremony, &new.challenge.to_string(), response).map_err(ActionError::NewPasskey)
+        self.ceremonies.finish_registration(ceremony, &asked.challenge, response).map_err(ActionError::NewPasskey)
     }
+}
+
+/// A credential that a change brings, checked.
+pub(super) enum New {
+    /// A passkey.
+    Passkey(Box<NewPasskey>),
+    /// A key.
+    Key(PublicKey),
+    /// A recovery key of a program's.
+    RecoveryKey {
+        /// The key.
+        key: PublicKey,
+        /// Its private half, as its owner sealed it.
+        sealed: Option<String>,
+    },
+}
+
+/// A key that its owner has, and that was made for this challenge.
+pub(super) fn check_key(key: &NewKey, challenge: &Bytes) -> Result<PublicKey, ActionError> {
+    key.verify(&challenge.0).map_err(ActionError::NewKey)
+}
+
+fn write(asked: &Asked) -> Result<String, ActionError> {
+    serde_json::to_string(asked).map_err(|error| ActionError::NewPasskey(error.into()))
 }
 
 /// A challenge is found by itself: whoever doesn't know it doesn't find it.
@@ -211,7 +327,21 @@ pub fn passkey_credential(whom: Actor, id: CredentialId, name: String, passkey: 
     }
 }
 
-/// A recovery key as it is kept.
+/// A key as it is kept.
+pub(super) fn key_credential(whom: Actor, id: CredentialId, name: String, kind: NewKind, new: &NewKey, now: Timestamp) -> NewCredential {
+    NewCredential {
+        id,
+        organization: whom.organization,
+        user: whom.user,
+        kind,
+        name,
+        client_data: new.client_data.to_string(),
+        attestation_object: new.attestation.to_string(),
+        created_at: now,
+    }
+}
+
+/// The kit's key as it is kept.
 pub fn recovery_credential(whom: Actor, id: CredentialId, challenge: &Bytes, key: &NewRecoveryKey, now: Timestamp) -> NewCredential {
     NewCredential {
         id,

@@ -1,7 +1,11 @@
 //! What the rules must know of the database to judge a change, and what someone may read.
 
 use super::{ActionError, Actor};
-use crate::storage::{Connection, StorageError, credentials, permissions, users};
+use crate::storage::{
+    Connection, StorageError,
+    credentials::{self, Credential},
+    permissions, users,
+};
 use app::{
     action::{
         account_change::AccountChange,
@@ -9,6 +13,7 @@ use app::{
         rules::{Denial, Facts, PasskeyFacts, Signer, UserFacts},
     },
     domain::{
+        credential::CredentialKind,
         operation::{Operation, Operations},
         text::PasskeyName,
         user::UserStatus,
@@ -92,17 +97,24 @@ pub(super) async fn gather(
 }
 
 async fn gather_own(db: &mut Connection, actor: Actor, change: &AccountChange, facts: &mut Facts) -> Result<(), StorageError> {
-    let passkeys = credentials::list_passkeys(db, actor.organization, actor.user).await?;
+    let all = credentials::list(db, actor.organization, actor.user).await?;
+    let signers: Vec<&Credential> = all.iter().filter(|credential| credential.kind != CredentialKind::RecoveryKey).collect();
     let (about, new_name) = match change {
-        AccountChange::AddPasskey { name, .. } => (None, Some(name)),
+        AccountChange::AddPasskey { name, .. } | AccountChange::AddKey { name, .. } => (None, Some(name)),
         AccountChange::RenamePasskey { id, after, .. } => (Some(*id), Some(after)),
-        AccountChange::RemovePasskey { id, .. } => (Some(*id), None),
-        AccountChange::ReplaceRecoveryKey { .. } | AccountChange::Recover { .. } => (None, None),
+        AccountChange::RemovePasskey { id, .. }
+        | AccountChange::DeactivateCredential { id, .. }
+        | AccountChange::ActivateCredential { id, .. } => (Some(*id), None),
+        AccountChange::ReplaceRecoveryKey { .. }
+        | AccountChange::SetRecoveryKey { .. }
+        | AccountChange::AllowCredential { .. }
+        | AccountChange::Recover { .. } => (None, None),
     };
-    facts.passkeys = passkeys.len();
-    let own = passkeys.iter().find(|passkey| Some(passkey.id) == about);
-    facts.passkey = own.map(|passkey| PasskeyFacts { name: PasskeyName::parse(&passkey.name).ok() });
-    let taken = |name: &&PasskeyName| passkeys.iter().any(|passkey| Some(passkey.id) != about && passkey.name == name.as_str());
+    facts.passkeys = signers.iter().filter(|signer| signer.deactivated_at.is_none()).count();
+    let own = signers.iter().find(|signer| Some(signer.id) == about);
+    facts.passkey =
+        own.map(|signer| PasskeyFacts { name: PasskeyName::parse(&signer.name).ok(), is_active: signer.deactivated_at.is_none() });
+    let taken = |name: &&PasskeyName| signers.iter().any(|signer| Some(signer.id) != about && signer.name == name.as_str());
     facts.taken = new_name.filter(taken).map(PasskeyName::to_string);
     Ok(())
 }

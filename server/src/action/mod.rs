@@ -11,6 +11,7 @@
 mod apply;
 mod break_glass;
 mod commit;
+mod enrol;
 mod enrolment;
 mod export;
 mod facts;
@@ -18,8 +19,9 @@ mod prepare;
 mod record;
 mod tell;
 
-pub use commit::{Executed, Proof};
-pub use enrolment::{check_recovery_key, passkey_credential, recovery_credential};
+pub use commit::{Executed, KeyProof, Proof, Shown};
+pub use enrol::{Enrolled, NewCredentials, NewSigner, RecoverySignature};
+pub use enrolment::{Grounds, Request, check_recovery_key, passkey_credential, recovery_credential};
 pub use export::Export;
 pub use facts::{held_by_active, require};
 pub use record::Registered;
@@ -41,6 +43,7 @@ use app::{
             entry::EntryError,
             merkle::Frontier,
         },
+        key::KeyError,
         rules::Denial,
         verify::AssertionError,
     },
@@ -91,6 +94,12 @@ pub enum ActionError {
     /// The new passkey doesn't hold.
     #[error("the new passkey doesn't hold: {0}")]
     NewPasskey(PasskeyError),
+    /// The new key doesn't hold.
+    #[error("the new key doesn't hold: {0}")]
+    NewKey(KeyError),
+    /// What was registered isn't what the recovery key signed.
+    #[error("what is registered isn't what the recovery key signed")]
+    NotNamed,
     /// The new recovery key's owner didn't sign with it.
     #[error("the new recovery key's proof doesn't hold")]
     RecoveryKey,

@@ -1,6 +1,6 @@
 //! Tells people by mail what happened to their account: when, from where, and what to do if it wasn't them.
 
-use super::{ActionError, Actor, Road};
+use super::{ActionError, Actor, Grounds, Road};
 use crate::{
     client::Client,
     mail::message::{self, AccountEvent},
@@ -37,6 +37,24 @@ impl Event {
         }
     }
 
+    /// Something was registered through the API.
+    pub(super) fn enrolled(grounds: Grounds) -> Self {
+        match grounds {
+            Grounds::Recovery => Self {
+                subject: "Your account was recovered",
+                sentence:
+                    "Your account was recovered through the API with its recovery key. Every passkey, key and session of before has ended."
+                        .to_owned(),
+            },
+            Grounds::OwnChange | Grounds::Invitation | Grounds::Code { .. } => Self {
+                subject: "A passkey or key was added to your account",
+                sentence:
+                    "A passkey or key was added to your account through the API, by a code. It can sign in as you, and sign in your name."
+                        .to_owned(),
+            },
+        }
+    }
+
     /// The server's operator let its owner enrol again.
     pub(super) fn break_glass() -> Self {
         Self {
@@ -67,6 +85,30 @@ impl Event {
                     "Your account was recovered with its recovery kit. Every passkey, the kit and every session of before have ended; the new passkey \
                      is called “{name}”."
                 ),
+            },
+            AccountChange::AddKey { name, .. } => Self {
+                subject: "A key was added to your account",
+                sentence: format!(
+                    "The key “{name}” was added to your account. Whatever program has it can sign in as you, and sign in your name."
+                ),
+            },
+            AccountChange::SetRecoveryKey { name, .. } => Self {
+                subject: "Your recovery key was replaced",
+                sentence: format!(
+                    "“{name}” is the recovery key of your account now. The recovery kit or key before it doesn't work any more."
+                ),
+            },
+            AccountChange::DeactivateCredential { name, .. } => Self {
+                subject: "A passkey or key of your account was deactivated",
+                sentence: format!("“{name}” can't sign in as you until you activate it again."),
+            },
+            AccountChange::ActivateCredential { name, .. } => Self {
+                subject: "A passkey or key of your account was activated",
+                sentence: format!("“{name}” can sign in as you again, and sign in your name."),
+            },
+            AccountChange::AllowCredential { until } => Self {
+                subject: "A code was made that adds a credential to your account",
+                sentence: format!("Whoever has the code can add one passkey or key to your account until {}.", until.to_minute()),
             },
             AccountChange::ReplaceRecoveryKey { .. } => Self {
                 subject: "Your recovery kit was replaced",

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     service::Services,
-    storage::{actions, credentials::AllowedPasskey},
+    storage::{
+        actions,
+        credentials::{self, AllowedPasskey},
+    },
 };
 use app::{
     action::{document, rules::Signer},
@@ -77,6 +80,12 @@ pub(super) struct RelyingParty {
     pub(super) name: &'static str,
 }
 
+impl RelyingParty {
+    pub(super) fn new(services: &Services) -> Self {
+        Self { id: services.config.origin.domain().unwrap_or_default().to_owned(), name: "Countersign" }
+    }
+}
+
 /// A kind of credential.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -119,7 +128,7 @@ impl Challenge {
             challenge,
             challenge_identifier: identifier,
             action: None,
-            rp: RelyingParty { id: services.config.origin.domain().unwrap_or_default().to_owned(), name: "Countersign" },
+            rp: RelyingParty::new(services),
             supported_credential_kinds: vec![SupportedKind {
                 kind: CredentialKind::Fido2,
                 factor: "either",
@@ -161,7 +170,8 @@ pub(super) async fn init(
     let mut db = caller.connection().await?;
     actions::await_request(&mut db, waiting.action.id, &call.text()?).await.map_err(caller.failed())?;
     let passkeys = waiting.passkeys.into_iter().map(|AllowedPasskey { credential_id, .. }| AllowedCredential::new(credential_id));
-    let allowed = Allowed { webauthn: passkeys.collect(), key: Vec::new() };
+    let keys = credentials::allowed_keys(&mut db, caller.actor.organization, caller.actor.user).await.map_err(caller.failed())?;
+    let allowed = Allowed { webauthn: passkeys.collect(), key: keys.into_iter().map(AllowedCredential::new).collect() };
     let challenge = BASE64URL_NOPAD.encode(&document::challenge(&waiting.action.document));
     Ok(Json(Challenge {
         action: Some(BASE64URL_NOPAD.encode(&waiting.action.document)),

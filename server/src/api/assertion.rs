@@ -1,7 +1,14 @@
 //! Signatures as the client sends them.
 
 use super::error::{ApiError, Code};
-use crate::{action::Proof, passkey::Signature};
+use crate::{
+    action::{KeyProof, Proof},
+    passkey::Signature,
+};
+use app::{
+    action::{bytes::Bytes, key::check_digest},
+    domain::text::KeyId,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -11,6 +18,8 @@ use utoipa::ToSchema;
 pub(super) enum CredentialKind {
     /// A passkey.
     Fido2,
+    /// A key pair.
+    Key,
 }
 
 /// A signature over a challenge.
@@ -19,6 +28,8 @@ pub(super) enum CredentialKind {
 pub(super) enum Assertion {
     /// By a passkey: what the browser's `navigator.credentials.get()` gave.
     Fido2(PasskeyAssertion),
+    /// By a key.
+    Key(KeyAssertion),
 }
 
 /// What a passkey's authenticator gave; all base64url.
@@ -39,10 +50,42 @@ pub(super) struct PasskeyAssertion {
     algorithm: Option<String>,
 }
 
+/// What a key signed; all base64url but for the id.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct KeyAssertion {
+    /// The id that the key's owner chose.
+    cred_id: String,
+    /// The JSON text `{"type":"key.get","challenge":…}`.
+    client_data: String,
+    /// Over it: of ECDSA in DER.
+    signature: String,
+    /// The digest: SHA-256 for P-256 and RSA; Ed25519 has its own.
+    algorithm: Option<String>,
+}
+
+impl KeyAssertion {
+    pub(super) fn read(&self) -> Result<KeyProof, ApiError> {
+        check_digest(self.algorithm.as_deref()).map_err(|error| ApiError::bad_request(error.to_string()))?;
+        Ok(KeyProof {
+            credential_id: KeyId::parse(&self.cred_id).map_err(|error| ApiError::bad_request(format!("`credId`: {error}")))?,
+            client_data: base64url("clientData", &self.client_data)?.0,
+            signature: base64url("signature", &self.signature)?.0,
+        })
+    }
+}
+
+/// Reads a member that holds bytes.
+pub(super) fn base64url(member: &str, text: &str) -> Result<Bytes, ApiError> {
+    Bytes::decode(text).ok_or_else(|| ApiError::bad_request(format!("`{member}` isn't base64url without padding.")))
+}
+
 /// The signature, read as far as it can be without knowing whose it is.
 pub(super) enum Signed {
     /// By a passkey.
     Passkey(Signature),
+    /// By a key.
+    Key(KeyProof),
 }
 
 impl Signed {
@@ -50,6 +93,7 @@ impl Signed {
     pub(super) fn proof(&self) -> Proof<'_> {
         match self {
             Self::Passkey(signature) => Proof::Passkey(signature),
+            Self::Key(proof) => Proof::Key(proof),
         }
     }
 }
@@ -59,6 +103,7 @@ impl Assertion {
     pub(super) fn read(&self) -> Result<Signed, ApiError> {
         match self {
             Self::Fido2(assertion) => assertion.read().map(Signed::Passkey),
+            Self::Key(assertion) => assertion.read().map(Signed::Key),
         }
     }
 }

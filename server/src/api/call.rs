@@ -4,6 +4,7 @@
 use super::{
     USER_ACTION,
     caller::Caller,
+    credentials,
     error::{ApiError, Code},
     input::{from_json, require_json, whole_body},
     permissions, users,
@@ -167,6 +168,10 @@ type Found = Option<Result<Box<dyn AnyCall>, ApiError>>;
 
 /// Every call that is signed.
 const CALLS: &[fn(&Given) -> Found] = &[
+    find::<credentials::Create>,
+    find::<credentials::Activate>,
+    find::<credentials::Deactivate>,
+    find::<credentials::MakeCode>,
     find::<users::Create>,
     find::<users::Activate>,
     find::<users::Deactivate>,

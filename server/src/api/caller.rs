@@ -74,7 +74,7 @@ impl FromRequestParts<Arc<Services>> for Caller {
 }
 
 /// RFC 6750, section 2.1.
-fn bearer(parts: &Parts) -> Option<&str> {
+pub(super) fn bearer(parts: &Parts) -> Option<&str> {
     let (scheme, token) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }

@@ -1,7 +1,7 @@
 //! `/auth/login` and `/auth/logout`: a token for whoever has a credential.
 
 use super::{
-    action::{Allowed, Challenge, Signature},
+    action::{Allowed, AllowedCredential, Challenge, Signature},
     assertion,
     caller::Caller,
     error::{ApiError, Code, Errors},
@@ -11,10 +11,14 @@ use super::{
 use crate::{
     action::Actor,
     client::Client,
-    service::{Services, sign_in},
+    service::{
+        Services,
+        sign_in::{self, Answer},
+    },
     storage::{
-        sessions,
+        credentials, sessions,
         tokens::{self, Token, TokenKind},
+        users,
     },
 };
 use app::domain::{
@@ -57,8 +61,31 @@ pub(super) async fn init(State(services): State<Arc<Services>>, Body(arriving): 
     let username = arriving.username.filter(|name| !name.is_empty());
     let username = username.map(|name| EmailAddress::parse(&name)).transpose();
     let username = username.map_err(|error| ApiError::bad_request(format!("`username`: {error}")))?;
+    let key = match &username {
+        Some(username) => keys_of(&services, organization, username).await?,
+        None => Vec::new(),
+    };
     let begun = sign_in::begin(&services, Some(sign_in::Expected { organization, email: username })).await?;
-    Ok(Json(Challenge::new(&services, begun.challenge, begun.id.to_string(), Allowed::default())))
+    // Passkeys of this site are found by themselves.
+    let allowed = Allowed { key: key.into_iter().map(AllowedCredential::new).collect(), webauthn: Vec::new() };
+    Ok(Json(Challenge::new(&services, begun.challenge, begun.id.to_string(), allowed)))
+}
+
+/// The ids of a user's keys: without them, the client's signer signs nothing. Of whoever has none, or isn't there, one that is
+/// always the same and nobody's.
+async fn keys_of(services: &Services, organization: OrganizationId, username: &EmailAddress) -> Result<Vec<String>, ApiError> {
+    let failed = |error| ApiError::of_storage(services, error);
+    let mut db = services.storage.connection().await.map_err(failed)?;
+    let user = users::find_by_email(&mut db, username, Some(organization)).await.map_err(failed)?;
+    let mut keys = match user {
+        Some(user) => credentials::allowed_keys(&mut db, organization, user.id).await.map_err(failed)?,
+        None => Vec::new(),
+    };
+    if keys.is_empty() {
+        let decoy = services.outbox.secret().decoy(&format!("{organization} {}", username.key()));
+        keys.push(decoy.map_err(|error| ApiError::from(services.hide(app::refusal::Code::Internal, &error)))?);
+    }
+    Ok(keys)
 }
 
 /// A token.
@@ -85,8 +112,11 @@ pub(super) async fn finish(
     let challenge: ChallengeId = signature.challenge_identifier.parse().map_err(|_| {
         ApiError::new(Code::AlreadyUsed, "No such challenge waits for an answer: it was answered already, or its time is over.")
     })?;
-    let assertion::Signed::Passkey(passkey) = signature.first_factor.read()?;
-    let whom = sign_in::verify(&services, &client, challenge, Ok(passkey)).await?;
+    let answer = match signature.first_factor.read()? {
+        assertion::Signed::Passkey(signature) => Answer::Passkey(signature),
+        assertion::Signed::Key(proof) => Answer::Key(proof),
+    };
+    let whom = sign_in::verify(&services, &client, challenge, Ok(answer)).await?;
     let token = give_token(&services, whom, TokenKind::LogIn, LIFE).await?;
     let failed = |error| ApiError::of_storage(&services, error);
     let mut db = services.storage.connection().await.map_err(failed)?;
@@ -130,6 +160,12 @@ pub(super) struct Message {
     message: String,
 }
 
+impl Message {
+    pub(super) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into() }
+    }
+}
+
 /// Ends the token
 #[utoipa::path(
     put,
@@ -150,5 +186,5 @@ pub(super) async fn out(caller: Caller, body: Bytes) -> Result<Json<Message>, Ap
         "Signed out."
     };
     tokens::delete(&mut db, organization, caller.token).await.map_err(caller.failed())?;
-    Ok(Json(Message { message: message.to_owned() }))
+    Ok(Json(Message::new(message)))
 }

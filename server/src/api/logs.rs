@@ -212,7 +212,7 @@ struct AssertionEvidence {
     authenticator_data: Option<String>,
     /// What was signed beside it, base64url: its challenge is the document's.
     client_data: String,
-    /// Over `authenticatorData ‖ SHA-256(clientData)`, base64url.
+    /// Of a passkey over `authenticatorData ‖ SHA-256(clientData)`, of a key over `clientData`; base64url.
     signature: String,
 }
 
@@ -238,7 +238,7 @@ pub(super) async fn show(caller: Caller, Id(id): Id<EntryId>) -> Result<Json<Log
         What::Action(action) => action.document.clone(),
         What::Recovery(recovery) => recovery.document.clone(),
         What::BreakGlass(order) => order.statement.clone(),
-        What::Genesis(_) | What::Registration(_) => Bytes(line.into_bytes()),
+        What::Genesis(_) | What::Registration(_) | What::Enrolment(_) => Bytes(line.into_bytes()),
     };
     Ok(Json(Log {
         id: id.to_string(),
@@ -259,11 +259,11 @@ async fn evidence(db: &mut Connection, organization: OrganizationId, entry: &Ent
     };
     let assertion = match &entry.what {
         What::Action(action) => Some(AssertionEvidence {
-            authenticator_data: Some(action.authenticator_data.to_string()),
+            authenticator_data: action.authenticator_data.as_ref().map(Bytes::to_string),
             client_data: action.client_data.to_string(),
             signature: action.signature.to_string(),
         }),
-        What::Genesis(_) | What::Registration(_) | What::Recovery(_) | What::BreakGlass(_) => None,
+        What::Genesis(_) | What::Registration(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) => None,
     };
     Ok(Evidence { id: credential.map(|id| id.to_string()).unwrap_or_default(), kind, public_key, assertion })
 }
@@ -276,5 +276,5 @@ async fn key(
 ) -> Result<Option<(Option<String>, String)>, StorageError> {
     let Some(line) = history::registration_of(db, organization, id).await? else { return Ok(None) };
     let key = Entry::parse(&line).ok().and_then(|entry| reader::public_key(&entry, id));
-    Ok(key.map(|key| (Some("Fido2".to_owned()), key.to_pem())))
+    Ok(key.map(|(kind, key)| (Some(kind.name().to_owned()), key.to_pem())))
 }

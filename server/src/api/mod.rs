@@ -18,11 +18,14 @@ mod action;
 mod assertion;
 mod call;
 mod caller;
+mod credentials;
 mod error;
 mod input;
 mod log_in;
 mod logs;
 mod permissions;
+mod recovery;
+mod registration;
 mod token;
 mod users;
 
@@ -57,6 +60,8 @@ const CORS_LIFE: Duration = Duration::from_hours(1);
     tags(
         (name = "Signing in"),
         (name = "Signing", description = "How a change is signed before it is executed: init, sign, then the call itself with the header X-DFNS-USERACTION."),
+        (name = "Registration and recovery"),
+        (name = "Credentials"),
         (name = "Users"),
         (name = "Permissions"),
         (name = "History"),
@@ -75,13 +80,26 @@ impl Modify for Security {
 
 fn described() -> OpenApiRouter<Arc<Services>> {
     OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(registration::init))
+        .routes(routes!(registration::finish))
+        .routes(routes!(registration::send_code))
         .routes(routes!(log_in::init))
         .routes(routes!(log_in::finish))
         .routes(routes!(log_in::out))
+        .routes(routes!(recovery::send_code))
+        .routes(routes!(recovery::init))
+        .routes(routes!(recovery::finish))
         .routes(routes!(action::init))
         .routes(routes!(action::sign))
         .routes(routes!(logs::list))
         .routes(routes!(logs::show))
+        .routes(routes!(credentials::list, credentials::create))
+        .routes(routes!(credentials::init))
+        .routes(routes!(credentials::activate))
+        .routes(routes!(credentials::deactivate))
+        .routes(routes!(credentials::make_code))
+        .routes(routes!(credentials::init_with_code))
+        .routes(routes!(credentials::create_with_code))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::show, users::delete))
         .routes(routes!(users::activate))

@@ -17,6 +17,10 @@ const HEADER: &str = r#"{"alg":"EdDSA","typ":"JWT"}"#;
 pub enum Purpose {
     /// Call the API.
     Api,
+    /// Finish a registration.
+    Registration,
+    /// Finish a recovery.
+    Recovery,
 }
 
 /// Whom a token is about: where the published client looks for it.

@@ -2,7 +2,7 @@
 
 use super::{RequestBackend, Services, sign_in::signed_out};
 use crate::{
-    action::{ActionError, Actor, Executed, Proof, held_by_active, require},
+    action::{ActionError, Actor, Executed, Proof, Shown, held_by_active, require},
     passkey::Signature,
     storage::{Connection, PooledConnection},
 };
@@ -54,7 +54,12 @@ pub(super) async fn commit(backend: &RequestBackend, action: ActionId, response:
 }
 
 pub(super) fn receipt(executed: Executed) -> Receipt {
-    let Executed { index, executed_at, checkpoint, created, invitation } = executed;
+    let Executed { index, executed_at, checkpoint, created, shown } = executed;
+    let invitation = match shown {
+        Some(Shown::Invitation(invitation)) => Some(invitation),
+        // Pages have codes of their own for other devices.
+        Some(Shown::Code(_)) | None => None,
+    };
     Receipt { index, executed_at, checkpoint, created, invitation }
 }
 
@@ -112,6 +117,13 @@ impl Services {
                     "The new passkey couldn't be verified. Nothing was changed. Make another one, or use another device.",
                 )
             }
+            ActionError::NewKey(error) => {
+                Refusal::new(Code::BadRequest, format!("The new key couldn't be verified, so nothing was changed. {error}"))
+            }
+            ActionError::NotNamed => Refusal::new(
+                Code::BadRequest,
+                "What the recovery key signed isn't what is registered, so nothing was changed. It signs the JSON of `newCredentials`.",
+            ),
             ActionError::RecoveryKey => {
                 Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was changed. Reload the page and try again.")
             }

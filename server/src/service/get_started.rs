@@ -3,7 +3,7 @@
 //!
 //! Whether an address is known shows nowhere: the answers are the same, and so is the work that a caller can time.
 
-use super::RequestBackend;
+use super::{RequestBackend, Services};
 use crate::{
     action::{ActionError, Actor, Registered, check_recovery_key, passkey_credential, recovery_credential},
     code::{CODE_LIFE, RegistrationCode},
@@ -43,7 +43,7 @@ pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrgani
     require_open(backend, None).await?;
     let (email, name, organization_name) = check_fields(&new)?;
     backend.services.limits.mail(&email)?;
-    let (code, hash) = new_code(backend).await?;
+    let (code, hash) = new_code(&backend.services).await?;
     let ambient = &backend.services.ambient;
     let organization = OrganizationId::from_bytes(ambient.bytes());
     let user = UserId::from_bytes(ambient.bytes());
@@ -63,18 +63,22 @@ pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrgani
     };
     users::insert(&mut transaction, new_user).await.map_err(failed)?;
     let recipient = Recipient { organization, user, email: &email, name: name.as_str(), organization_name: organization_name.as_str() };
-    send_code(backend, &mut transaction, recipient, &code, &hash, now).await?;
+    send_code(&backend.services, &mut transaction, recipient, &code, &hash, now).await?;
     commit(transaction).await.map_err(failed)?;
     backend.services.outbox.wake();
     Ok(Started { organization, email: email.into() })
 }
 
-pub(super) async fn send_new_code(backend: &RequestBackend, email: &str, organization: Option<OrganizationId>) -> Result<(), Refusal> {
+/// Sends whoever is invited a new code; it is answered the same when there is nobody.
+///
+/// # Errors
+/// When it was asked for too often, or the database fails.
+pub async fn send_new_code(services: &Arc<Services>, email: &str, organization: Option<OrganizationId>) -> Result<(), Refusal> {
     let email = check_email(email)?;
-    backend.services.limits.mail(&email)?;
-    backend.services.storage.ping().await.map_err(|error| backend.storage_failed(error))?;
+    services.limits.mail(&email)?;
+    services.storage.ping().await.map_err(|error| services.storage_failed(error))?;
     // Behind the answer: how long this takes would tell whether there is such a user.
-    let later = RequestBackend::new(Arc::clone(&backend.services), backend.session.clone(), backend.client.clone());
+    let later = Arc::clone(services);
     tokio::spawn(async move {
         // A refusal was logged where it arose; the person sees no mail and asks again.
         let _ = replace_code(&later, &email, organization).await;
@@ -82,14 +86,14 @@ pub(super) async fn send_new_code(backend: &RequestBackend, email: &str, organiz
     Ok(())
 }
 
-async fn replace_code(backend: &RequestBackend, email: &EmailAddress, organization: Option<OrganizationId>) -> Result<(), Refusal> {
-    let failed = |error| backend.storage_failed(error);
-    let (code, hash) = new_code(backend).await?;
-    let mut transaction = backend.services.storage.begin().await.map_err(failed)?;
+async fn replace_code(services: &Services, email: &EmailAddress, organization: Option<OrganizationId>) -> Result<(), Refusal> {
+    let failed = |error| services.storage_failed(error);
+    let (code, hash) = new_code(services).await?;
+    let mut transaction = services.storage.begin().await.map_err(failed)?;
     let Some(user) = find_user(&mut transaction, email, organization).await.map_err(failed)?.filter(User::may_register) else {
         return Ok(());
     };
-    let now = backend.services.ambient.now();
+    let now = services.ambient.now();
     let recipient = Recipient {
         organization: user.organization,
         user: user.id,
@@ -97,9 +101,9 @@ async fn replace_code(backend: &RequestBackend, email: &EmailAddress, organizati
         name: user.called(),
         organization_name: &user.organization_name,
     };
-    send_code(backend, &mut transaction, recipient, &code, &hash, now).await?;
+    send_code(services, &mut transaction, recipient, &code, &hash, now).await?;
     commit(transaction).await.map_err(failed)?;
-    backend.services.outbox.wake();
+    services.outbox.wake();
     Ok(())
 }
 
@@ -123,11 +127,25 @@ pub(super) async fn activate(
     organization: Option<OrganizationId>,
     typed: &str,
 ) -> Result<(), Refusal> {
+    let (user, code) = check_code(&backend.services, email, organization, typed).await?;
+    begin(backend, &user, code).await
+}
+
+/// Who is invited, and by which code, if this is it.
+///
+/// # Errors
+/// Why it isn't, or doesn't count any more.
+pub async fn check_code(
+    services: &Services,
+    email: &str,
+    organization: Option<OrganizationId>,
+    typed: &str,
+) -> Result<(User, CodeId), Refusal> {
     let email = check_email(email)?;
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    backend.services.limits.code(&email)?;
-    let failed = |error| backend.storage_failed(error);
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    services.limits.code(&email)?;
+    let failed = |error| services.storage_failed(error);
+    let mut db = services.storage.connection().await.map_err(failed)?;
     let user = find_user(&mut db, &email, organization).await.map_err(failed)?;
     let codes = match &user {
         Some(user) => registrations::newest_codes(&mut db, user.id).await.map_err(failed)?,
@@ -141,8 +159,7 @@ pub(super) async fn activate(
     // The comparison takes a while, and connections are few.
     drop(db);
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
-    let found =
-        backend.services.codes.find(typed.digits(), hashes, CODES_COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+    let found = services.codes.find(typed.digits(), hashes, CODES_COMPARED).await.map_err(|error| services.hide(Code::Internal, &error))?;
     let (Some(user), Some(code)) = (user, found.and_then(|place| codes.get(place))) else { return Err(wrong_code()) };
     if user.registered_at.is_some() {
         return Err(Refusal::new(Code::EndedCode, "This code was used: you are registered already. Sign in with your passkey."));
@@ -162,13 +179,13 @@ pub(super) async fn activate(
             "This code was stopped after five wrong tries. Send a new code; your account is untouched.",
         ));
     }
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.connection().await.map_err(failed)?;
     registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
     drop(db);
-    if code.expires_at <= backend.services.ambient.now() {
+    if code.expires_at <= services.ambient.now() {
         return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its four hours are over. Send a new code."));
     }
-    begin(backend, &user, code.id).await
+    Ok((user, code.id))
 }
 
 /// Begins the registration in this browser, and ends it wherever else it was.
@@ -351,21 +368,21 @@ struct Recipient<'a> {
 
 /// Writes the code's hash and the mail that carries the code, in the caller's transaction.
 async fn send_code(
-    backend: &RequestBackend,
+    services: &Services,
     transaction: &mut crate::storage::Transaction,
     to: Recipient<'_>,
     code: &RegistrationCode,
     hash: &str,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    let failed = |error| backend.storage_failed(error);
+    let failed = |error| services.storage_failed(error);
     let expires_at = now.plus(CODE_LIFE);
-    let id = CodeId::from_bytes(backend.services.ambient.bytes());
+    let id = CodeId::from_bytes(services.ambient.bytes());
     let new_code =
         NewCode { id, organization: to.organization, user: to.user, purpose: Purpose::Registration, hash, created_at: now, expires_at };
     registrations::replace_code(transaction, new_code).await.map_err(failed)?;
     let elsewhere = users::organizations_of(transaction, to.email).await.map_err(failed)?;
-    let origin = backend.services.config.origin_text();
+    let origin = services.config.origin_text();
     let facts = message::RegistrationCode {
         to: to.email,
         name: to.name,
@@ -381,14 +398,14 @@ async fn send_code(
         let accounts = message::Accounts { organizations: &elsewhere, sign_in_link: &format!("{origin}/login") };
         message::registration_code_beside(&facts, &accounts)
     };
-    let queued = backend.services.outbox.queue(transaction, &message, to.organization, to.user, expires_at).await;
-    queued.map_err(|error| backend.hide(Code::Internal, &error))
+    let queued = services.outbox.queue(transaction, &message, to.organization, to.user, expires_at).await;
+    queued.map_err(|error| services.hide(Code::Internal, &error))
 }
 
-async fn new_code(backend: &RequestBackend) -> Result<(RegistrationCode, String), Refusal> {
-    let code = RegistrationCode::generate(&backend.services.ambient);
-    let hash = backend.services.codes.hash(code.digits(), &backend.services.ambient).await;
-    hash.map(|hash| (code, hash)).map_err(|error| backend.hide(Code::Internal, &error))
+async fn new_code(services: &Services) -> Result<(RegistrationCode, String), Refusal> {
+    let code = RegistrationCode::generate(&services.ambient);
+    let hash = services.codes.hash(code.digits(), &services.ambient).await;
+    hash.map(|hash| (code, hash)).map_err(|error| services.hide(Code::Internal, &error))
 }
 
 /// Deactivated users are left out: nothing here is for them.

@@ -6,7 +6,7 @@ use crate::{
     storage::{Connection, StorageError, credentials, history},
 };
 use app::{
-    action::history::entry::{Entry, What},
+    action::history::entry::{Entry, Grounds, What},
     domain::{
         id::{CredentialId, OrganizationId},
         operation::Operation,
@@ -96,11 +96,15 @@ async fn proofs(db: &mut Connection, organization: OrganizationId, entries: &[En
     Ok(lines.into_iter().collect())
 }
 
-/// The credential that signed the document in an entry.
+/// The credential that signed what is in an entry.
 fn signer(entry: &Entry) -> Option<CredentialId> {
     match &entry.what {
         What::Action(action) => Some(action.credential),
         What::Recovery(recovery) => Some(recovery.credential),
+        What::Enrolment(enrolment) => match &enrolment.grounds {
+            Grounds::Recovery(proof) => Some(proof.credential),
+            Grounds::Invitation | Grounds::Code { .. } => None,
+        },
         What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => None,
     }
 }

@@ -1,7 +1,7 @@
 //! Typing a code that is compared with the live ones of every account of an address: nobody has to say which organization
 //! they mean, and how long it takes tells nothing about how many there are.
 
-use super::{RequestBackend, get_started::CODE_TRIES};
+use super::{Services, get_started::CODE_TRIES};
 use crate::storage::registrations::{self, LiveCode, Purpose};
 use app::{
     domain::text::EmailAddress,
@@ -20,10 +20,9 @@ pub(super) struct Tried {
 }
 
 /// Compares what was typed, as far as it is often enough allowed.
-pub(super) async fn compare(backend: &RequestBackend, email: &EmailAddress, purpose: Purpose, typed: &str) -> Result<Tried, Refusal> {
-    let services = &backend.services;
+pub(super) async fn compare(services: &Services, email: &EmailAddress, purpose: Purpose, typed: &str) -> Result<Tried, Refusal> {
     services.limits.code(email)?;
-    let failed = |error| backend.storage_failed(error);
+    let failed = |error| services.storage_failed(error);
     let mut db = services.storage.connection().await.map_err(failed)?;
     let codes = registrations::live_codes(&mut db, email, purpose).await.map_err(failed)?;
     let mut has_tries = Vec::new();
@@ -33,6 +32,6 @@ pub(super) async fn compare(backend: &RequestBackend, email: &EmailAddress, purp
     // The comparison takes a while, and connections are few.
     drop(db);
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
-    let found = services.codes.find(typed, hashes, COMPARED).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+    let found = services.codes.find(typed, hashes, COMPARED).await.map_err(|error| services.hide(Code::Internal, &error))?;
     Ok(Tried { found: found.map(|place| (codes[place].clone(), has_tries[place])), codes })
 }

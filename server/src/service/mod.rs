@@ -7,13 +7,13 @@
 mod account;
 mod activity;
 mod change;
-mod get_started;
+pub mod get_started;
 mod history;
 mod limits;
 mod live_codes;
 mod other_device;
 mod permissions;
-mod recovery;
+pub mod recovery;
 pub mod session;
 mod sessions;
 pub mod sign_in;
@@ -235,7 +235,7 @@ impl Backend for RequestBackend {
     }
 
     async fn send_new_code(&self, email: String, organization: Option<OrganizationId>) -> Result<(), Refusal> {
-        get_started::send_new_code(self, &email, organization).await
+        get_started::send_new_code(&self.services, &email, organization).await
     }
 
     async fn code_state(&self, email: String, organization: Option<OrganizationId>) -> Result<CodeState, Refusal> {

@@ -93,7 +93,7 @@ pub(super) async fn offered(backend: &RequestBackend, id: CodeId) -> Result<Offe
 pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str) -> Result<(), Refusal> {
     let email = check_email(email)?;
     let typed = DeviceCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    let Tried { found, .. } = compare(backend, &email, Purpose::Device, typed.symbols()).await?;
+    let Tried { found, .. } = compare(&backend.services, &email, Purpose::Device, typed.symbols()).await?;
     let services = &backend.services;
     let now = services.ambient.now();
     let (code, _) = found.filter(|(code, has_try)| *has_try && now < code.expires_at).ok_or_else(wrong_code)?;

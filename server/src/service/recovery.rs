@@ -8,13 +8,14 @@
 //! Whether an address is known shows nowhere: the answers are the same, and so is the work that a caller can time.
 
 use super::{
-    RequestBackend, account,
+    RequestBackend, Services, account,
     change::{receipt, refused},
     get_started::{check_email, complaint},
     live_codes::{Tried, compare},
 };
 use crate::{
     action::{ActionError, Actor, Proof},
+    client::Client,
     code::RegistrationCode,
     mail::message,
     storage::{
@@ -35,7 +36,8 @@ use app::{
     },
     domain::{
         activity::ActivityKind,
-        id::{ActionId, CodeId},
+        credential::CredentialKind,
+        id::{ActionId, CodeId, OrganizationId},
         text::EmailAddress,
         time::Timestamp,
         user::UserStatus,
@@ -64,33 +66,51 @@ pub(super) struct Recovering {
 }
 
 pub(super) async fn start(backend: &RequestBackend, email: &str) -> Result<EmailAddress, Refusal> {
+    send_code(&backend.services, &backend.client, email, None).await
+}
+
+/// Sends whoever has something to recover with a code; it is answered the same when there is nobody. Without an organization,
+/// a code for each that they have a recovery kit in.
+///
+/// # Errors
+/// When it was asked for too often, or the database fails.
+pub async fn send_code(
+    services: &Arc<Services>,
+    client: &Client,
+    email: &str,
+    organization: Option<OrganizationId>,
+) -> Result<EmailAddress, Refusal> {
     let email = check_email(email)?;
-    backend.services.limits.mail(&email)?;
-    backend.services.storage.ping().await.map_err(|error| backend.storage_failed(error))?;
+    services.limits.mail(&email)?;
+    services.storage.ping().await.map_err(|error| services.storage_failed(error))?;
     // Behind the answer: how long this takes would tell whether there is such a user.
-    let later = RequestBackend::new(Arc::clone(&backend.services), backend.session.clone(), backend.client.clone());
-    let to = email.clone();
+    let (later, from, to) = (Arc::clone(services), client.in_words(), email.clone());
     tokio::spawn(async move {
         // A refusal was logged where it arose; the person sees no mail and asks again.
-        let _ = send_codes(&later, &to).await;
+        let _ = send_codes(&later, &from, &to, organization).await;
     });
     Ok(email)
 }
 
-/// A code for every active account of this address that has a kit.
-async fn send_codes(backend: &RequestBackend, email: &EmailAddress) -> Result<(), Refusal> {
-    let failed = |error| backend.storage_failed(error);
-    let services = &backend.services;
+/// A code for every active account of this address that can be recovered: by its kit or, where an organization is named, by
+/// whatever recovery key.
+async fn send_codes(services: &Services, from: &str, email: &EmailAddress, organization: Option<OrganizationId>) -> Result<(), Refusal> {
+    let failed = |error| services.storage_failed(error);
     let mut db = services.storage.connection().await.map_err(failed)?;
     let accounts = users::active_by_email(&mut db, email).await.map_err(failed)?;
     drop(db);
-    for user in accounts {
+    for user in accounts.into_iter().filter(|user| organization.is_none_or(|organization| organization == user.organization)) {
         let code = RegistrationCode::generate(&services.ambient);
-        let hash = services.codes.hash(code.digits(), &services.ambient).await.map_err(|error| backend.hide(Code::Internal, &error))?;
+        let hash = services.codes.hash(code.digits(), &services.ambient).await.map_err(|error| services.hide(Code::Internal, &error))?;
         let mut transaction = services.storage.begin().await.map_err(failed)?;
-        let kit = credentials::find_recovery_key(&mut transaction, user.organization, user.id).await.map_err(failed)?;
-        if kit.is_some() {
-            send_code(backend, &mut transaction, &user, &code, &hash).await?;
+        let can_recover = if organization.is_none() {
+            credentials::find_recovery_key(&mut transaction, user.organization, user.id).await.map_err(failed)?.is_some()
+        } else {
+            let all = credentials::list(&mut transaction, user.organization, user.id).await.map_err(failed)?;
+            all.iter().any(|credential| credential.kind == CredentialKind::RecoveryKey)
+        };
+        if can_recover {
+            mail_code(services, from, &mut transaction, &user, &code, &hash).await?;
             commit(transaction).await.map_err(failed)?;
             services.outbox.wake();
         }
@@ -98,14 +118,20 @@ async fn send_codes(backend: &RequestBackend, email: &EmailAddress) -> Result<()
     Ok(())
 }
 
-async fn send_code(backend: &RequestBackend, db: &mut Connection, user: &User, code: &RegistrationCode, hash: &str) -> Result<(), Refusal> {
-    let services = &backend.services;
+async fn mail_code(
+    services: &Services,
+    from: &str,
+    db: &mut Connection,
+    user: &User,
+    code: &RegistrationCode,
+    hash: &str,
+) -> Result<(), Refusal> {
     let now = services.ambient.now();
     let expires_at = now.plus(CODE_LIFE);
     let id = CodeId::from_bytes(services.ambient.bytes());
     let purpose = Purpose::Recovery;
     let new = NewCode { id, organization: user.organization, user: user.id, purpose, hash, created_at: now, expires_at };
-    registrations::replace_code(db, new).await.map_err(|error| backend.storage_failed(error))?;
+    registrations::replace_code(db, new).await.map_err(|error| services.storage_failed(error))?;
     let message = message::recovery_code(&message::RecoveryCode {
         to: &user.email,
         organization: &user.organization_name,
@@ -114,48 +140,55 @@ async fn send_code(backend: &RequestBackend, db: &mut Connection, user: &User, c
         link: &format!("{}{}", services.config.origin_text(), code_path(user.email.as_str())),
         expires_at,
         at: now,
-        from: &backend.client.in_words(),
+        from,
     });
     let queued = services.outbox.queue(db, &message, user.organization, user.id, expires_at).await;
-    queued.map_err(|error| backend.hide(Code::Internal, &error))
+    queued.map_err(|error| services.hide(Code::Internal, &error))
 }
 
 pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str) -> Result<(), Refusal> {
+    let services = &backend.services;
+    let whom = check_code(services, &backend.client, email, typed).await?;
+    let challenge = Bytes(services.ambient.bytes::<32>().to_vec());
+    let expires_at = services.ambient.now().plus(super::session::REGISTRATION);
+    backend.begin_recovery(Recovering { whom, challenge, expires_at }).await
+}
+
+/// Whose code from a mail this is.
+///
+/// # Errors
+/// Why it isn't one that works.
+pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, typed: &str) -> Result<Actor, Refusal> {
     let email = check_email(email)?;
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    let Tried { codes, found } = compare(backend, &email, Purpose::Recovery, typed.digits()).await?;
+    let Tried { codes, found } = compare(services, &email, Purpose::Recovery, typed.digits()).await?;
     let Some((code, has_try)) = found else {
         let whom = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
-        note_refused(backend, whom);
+        note_refused(services, client, whom);
         return Err(wrong_code());
     };
-    let services = &backend.services;
     if !has_try {
         return Err(Refusal::new(Code::EndedCode, "This code was stopped after five wrong tries. Ask for a new one; nothing has changed."));
     }
     if code.expires_at <= services.ambient.now() {
         return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its ten minutes are over. Ask for a new one."));
     }
-    let failed = |error| backend.storage_failed(error);
+    let failed = |error| services.storage_failed(error);
     let mut db = services.storage.connection().await.map_err(failed)?;
     for code in &codes {
         registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
     }
-    drop(db);
-    let whom = Actor { organization: code.organization, user: code.user };
-    let challenge = Bytes(services.ambient.bytes::<32>().to_vec());
-    let expires_at = services.ambient.now().plus(super::session::REGISTRATION);
-    backend.begin_recovery(Recovering { whom, challenge, expires_at }).await
+    Ok(Actor { organization: code.organization, user: code.user })
 }
 
 /// Behind the answer, which must take as long when there is nobody.
-fn note_refused(backend: &RequestBackend, whom: Vec<Actor>) {
-    let later = RequestBackend::new(Arc::clone(&backend.services), backend.session.clone(), backend.client.clone());
+fn note_refused(services: &Arc<Services>, client: &Client, whom: Vec<Actor>) {
+    let (later, client) = (Arc::clone(services), client.clone());
     tokio::spawn(async move {
-        let Ok(mut db) = later.services.storage.connection().await else { return };
+        let Ok(mut db) = later.storage.connection().await else { return };
         for actor in whom {
             // What can't be noted is still refused.
-            let _ = later.note(&mut db, actor, ActivityKind::RecoveryRefused).await;
+            let _ = later.note(&mut db, actor, ActivityKind::RecoveryRefused, &client).await;
         }
     });
 }

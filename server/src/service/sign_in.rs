@@ -2,12 +2,19 @@
 
 use super::{RequestBackend, Services};
 use crate::{
-    action::Actor,
+    action::{Actor, KeyProof},
     client::Client,
     passkey::{Signature, Stored},
-    storage::{challenges, credentials, permissions, sessions, users},
+    storage::{
+        Connection, challenges, credentials, permissions, sessions,
+        users::{self, User},
+    },
 };
 use app::{
+    action::{
+        bytes::Bytes,
+        client_data::{Ceremony, check_key_client_data},
+    },
     domain::{
         activity::ActivityKind,
         id::{ChallengeId, OrganizationId},
@@ -48,6 +55,8 @@ pub struct Expected {
 struct Waiting {
     /// What webauthn-rs wants to see again.
     ceremony: String,
+    /// What is to be signed, base64url.
+    challenge: String,
     expected: Option<Expected>,
 }
 
@@ -58,7 +67,7 @@ struct Waiting {
 pub async fn begin(services: &Services, expected: Option<Expected>) -> Result<Begun, Refusal> {
     let begun = services.ceremonies.begin_sign_in().map_err(|error| services.hide(Code::Internal, &error))?;
     let id = ChallengeId::from_bytes(services.ambient.bytes());
-    let waiting = Waiting { ceremony: begun.ceremony, expected };
+    let waiting = Waiting { ceremony: begun.ceremony, challenge: begun.challenge.clone(), expected };
     let waiting = serde_json::to_string(&waiting).map_err(|error| services.hide(Code::Internal, &error))?;
     let failed = |error| services.storage_failed(error);
     let mut db = services.storage.connection().await.map_err(failed)?;
@@ -66,7 +75,15 @@ pub async fn begin(services: &Services, expected: Option<Expected>) -> Result<Be
     Ok(Begun { id, challenge: begun.challenge, options: begun.options })
 }
 
-/// Who answered a challenge with a passkey of theirs. Each challenge is answered once, also by what can't be read.
+/// An answer to a challenge.
+pub enum Answer {
+    /// Of a passkey.
+    Passkey(Signature),
+    /// Of a key.
+    Key(KeyProof),
+}
+
+/// Who answered a challenge with a credential of theirs. Each challenge is answered once, also by what can't be read.
 ///
 /// # Errors
 /// Why the answer doesn't count.
@@ -74,7 +91,7 @@ pub async fn verify(
     services: &Services,
     client: &Client,
     challenge: ChallengeId,
-    signature: Result<Signature, Refusal>,
+    answer: Result<Answer, Refusal>,
 ) -> Result<Actor, Refusal> {
     let failed = |error| services.storage_failed(error);
     let mut db = services.storage.connection().await.map_err(failed)?;
@@ -83,21 +100,29 @@ pub async fn verify(
     let waiting: Waiting = waiting
         .and_then(|waiting| serde_json::from_str(&waiting).ok())
         .ok_or_else(|| Refusal::new(Code::BadRequest, "That took longer than five minutes, or was sent twice. Try again."))?;
-    let signature = signature?;
-    let passkey = credentials::find_passkey(&mut db, &signature.credential_id()).await.map_err(failed)?.ok_or_else(unknown)?;
+    match answer? {
+        Answer::Passkey(signature) => verify_passkey(services, client, &mut db, waiting, &signature).await,
+        Answer::Key(proof) => verify_key(services, client, &mut db, waiting, &proof).await,
+    }
+}
+
+async fn verify_passkey(
+    services: &Services,
+    client: &Client,
+    db: &mut Connection,
+    waiting: Waiting,
+    signature: &Signature,
+) -> Result<Actor, Refusal> {
+    let failed = |error| services.storage_failed(error);
+    let passkey = credentials::find_passkey(db, &signature.credential_id()).await.map_err(failed)?.ok_or_else(unknown)?;
     if signature.user_handle().is_some_and(|handle| handle != passkey.user)
         || (signature.user_handle().is_none() && waiting.expected.is_none())
     {
         tracing::warn!(credential = %passkey.id, "a passkey came without its owner's handle, or with another user's");
         return Err(passkey_refused());
     }
-    let user = users::find(&mut db, passkey.organization, passkey.user).await.map_err(failed)?.ok_or_else(unknown)?;
-    let is_expected = waiting.expected.is_none_or(|expected| {
-        expected.organization == user.organization && expected.email.is_none_or(|email| email.key() == user.email.key())
-    });
-    if !is_expected {
-        return Err(unknown());
-    }
+    let whom = Actor { organization: passkey.organization, user: passkey.user };
+    let user = expected(services, db, whom, waiting.expected).await?;
     let stored = Stored {
         public_key: &passkey.public_key,
         algorithm: passkey.algorithm,
@@ -105,21 +130,16 @@ pub async fn verify(
         backup_eligible: passkey.backup_eligible,
         webauthn: &passkey.webauthn,
     };
-    let whom = Actor { organization: passkey.organization, user: passkey.user };
-    let after = match services.ceremonies.finish_sign_in(&waiting.ceremony, &signature, stored) {
+    let after = match services.ceremonies.finish_sign_in(&waiting.ceremony, signature, stored) {
         Ok(after) => after,
         Err(error) => {
             tracing::warn!(credential = %passkey.id, "a sign-in was refused");
-            services.note(&mut db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
+            services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
             return Err(refused(&error));
         }
     };
-    // Only told to whoever has just proved to be that user.
-    if user.deactivated_at.is_some() {
-        services.note(&mut db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
-        return Err(Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization."));
-    }
-    let noted = credentials::note_use(&mut db, &passkey, after.sign_count, after.backed_up, &after.webauthn, services.ambient.now())
+    let_in(services, client, db, &user).await?;
+    let noted = credentials::note_use(db, &passkey, after.sign_count, after.backed_up, &after.webauthn, services.ambient.now())
         .await
         .map_err(failed)?;
     if !noted {
@@ -128,14 +148,56 @@ pub async fn verify(
     Ok(whom)
 }
 
+async fn verify_key(
+    services: &Services,
+    client: &Client,
+    db: &mut Connection,
+    waiting: Waiting,
+    proof: &KeyProof,
+) -> Result<Actor, Refusal> {
+    let failed = |error| services.storage_failed(error);
+    let key = credentials::find_key(db, &proof.credential_id).await.map_err(failed)?.ok_or_else(unknown)?;
+    let whom = Actor { organization: key.organization, user: key.user };
+    let user = expected(services, db, whom, waiting.expected).await?;
+    let challenge = Bytes::decode(&waiting.challenge).ok_or_else(passkey_refused)?;
+    let holds = check_key_client_data(&proof.client_data, Ceremony::KeyUse, &challenge.0).is_ok()
+        && key.key.verify(&proof.client_data, &proof.signature).is_ok();
+    if !holds {
+        tracing::warn!(credential = %key.id, "a sign-in was refused");
+        services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
+        return Err(passkey_refused());
+    }
+    let_in(services, client, db, &user).await?;
+    if credentials::note_key_use(db, key.id, services.ambient.now()).await.map_err(failed)? { Ok(whom) } else { Err(unknown()) }
+}
+
+/// The owner of the credential, if it is somebody who is expected.
+async fn expected(services: &Services, db: &mut Connection, whom: Actor, expected: Option<Expected>) -> Result<User, Refusal> {
+    let user = users::find(db, whom.organization, whom.user).await.map_err(|error| services.storage_failed(error))?.ok_or_else(unknown)?;
+    let is_expected = expected.is_none_or(|expected| {
+        expected.organization == user.organization && expected.email.is_none_or(|email| email.key() == user.email.key())
+    });
+    if is_expected { Ok(user) } else { Err(unknown()) }
+}
+
+/// Only told to whoever has just proved to be that user.
+async fn let_in(services: &Services, client: &Client, db: &mut Connection, user: &User) -> Result<(), Refusal> {
+    if user.deactivated_at.is_none() {
+        return Ok(());
+    }
+    let whom = Actor { organization: user.organization, user: user.id };
+    services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(|error| services.storage_failed(error))?;
+    Err(Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization."))
+}
+
 pub(super) async fn start(backend: &RequestBackend) -> Result<SignInChallenge, Refusal> {
     let begun = begin(&backend.services, None).await?;
     Ok(SignInChallenge { challenge: begun.id, options: begun.options })
 }
 
 pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, response: Value) -> Result<(), Refusal> {
-    let signature = Signature::read(response).map_err(|error| refused(&error));
-    let whom = verify(&backend.services, &backend.client, challenge, signature).await?;
+    let answer = Signature::read(response).map(Answer::Passkey).map_err(|error| refused(&error));
+    let whom = verify(&backend.services, &backend.client, challenge, answer).await?;
     // The session takes a connection of its own: whoever holds one while waiting for another can wait for ever.
     backend.begin_session(whom).await
 }

@@ -30,6 +30,15 @@ pub async fn find(db: &mut Connection, id: ChallengeId, now: Timestamp) -> Resul
     Ok(row.map(|(ceremony,)| ceremony))
 }
 
+/// Writes down more of what waits for a challenge's answer.
+///
+/// # Errors
+/// When the database fails.
+pub async fn update(db: &mut Connection, id: ChallengeId, ceremony: &str) -> Result<(), StorageError> {
+    sqlx::query("UPDATE challenges SET ceremony = $2 WHERE id = $1").bind(id.to_string()).bind(ceremony).execute(db).await?;
+    Ok(())
+}
+
 /// Takes a challenge away and gives its ceremony, unless it is gone or ran out: nobody gets it twice.
 ///
 /// # Errors

@@ -1,10 +1,16 @@
 //! Credentials: passkeys and recovery keys.
 
 use super::{Connection, StorageError, parse, places, time};
-use app::domain::{
-    id::{CredentialId, OrganizationId, UserId},
-    time::Timestamp,
+use app::{
+    action::cose::{Algorithm, PublicKey},
+    domain::{
+        credential::CredentialKind,
+        id::{CredentialId, OrganizationId, UserId},
+        text::KeyId,
+        time::Timestamp,
+    },
 };
+use data_encoding::BASE64URL_NOPAD;
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
 
@@ -63,6 +69,68 @@ pub enum NewKind {
         /// HKDF salt.
         salt: String,
     },
+    /// A program's key.
+    Key(KeyPair),
+    /// A recovery key that a program brought.
+    OwnRecoveryKey {
+        /// The key.
+        pair: KeyPair,
+        /// Its private half, as its owner sealed it.
+        sealed: Option<String>,
+    },
+}
+
+impl NewKind {
+    /// Which kind it is.
+    pub const fn kind(&self) -> CredentialKind {
+        match self {
+            Self::Passkey { .. } => CredentialKind::Passkey,
+            Self::Key(_) => CredentialKind::Key,
+            Self::RecoveryKey { .. } | Self::OwnRecoveryKey { .. } => CredentialKind::RecoveryKey,
+        }
+    }
+}
+
+/// The public half of a key pair.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    /// The id that its owner chose.
+    pub credential_id: KeyId,
+    /// The key.
+    pub key: PublicKey,
+}
+
+impl KeyPair {
+    fn columns(&self) -> (i64, String) {
+        (i64::from(self.key.algorithm().cose_id()), BASE64URL_NOPAD.encode(&self.key.to_spki()))
+    }
+}
+
+/// Reads a column that holds a key in DER.
+fn spki(text: &str) -> Result<PublicKey, StorageError> {
+    let bytes = BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let key = bytes.and_then(|bytes| PublicKey::from_spki(&bytes).ok());
+    key.ok_or(StorageError::Inconsistent { table: "credentials", column: "public_key" })
+}
+
+/// Kind, what the public key's column holds, and whether there is a salt: a recovery kit's key is 32 bytes of Ed25519, a
+/// passkey's is COSE, every other one is in DER.
+fn read_key(kind: CredentialKind, text: &str, algorithm: i64, has_salt: bool) -> Result<PublicKey, StorageError> {
+    let inconsistent = || StorageError::Inconsistent { table: "credentials", column: "public_key" };
+    let bytes = || BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| inconsistent());
+    match kind {
+        CredentialKind::Passkey => {
+            let algorithm = Algorithm::from_cose_id(algorithm).ok_or_else(inconsistent)?;
+            PublicKey::from_cose(&bytes()?, &[algorithm]).map_err(|_| inconsistent())
+        }
+        CredentialKind::RecoveryKey if has_salt => bytes()?.try_into().map(PublicKey::Ed25519).map_err(|_| inconsistent()),
+        CredentialKind::Key | CredentialKind::RecoveryKey => spki(text),
+    }
+}
+
+fn read_kind(text: &str) -> Result<CredentialKind, StorageError> {
+    let found = CredentialKind::ALL.into_iter().find(|kind| kind.name() == text);
+    found.ok_or(StorageError::Inconsistent { table: "credentials", column: "kind" })
 }
 
 /// A passkey as sign-in needs it.
@@ -92,9 +160,13 @@ pub struct Passkey {
 /// [`StorageError::Conflict`] when its credential id is taken, by whomever.
 pub async fn insert(db: &mut Connection, new: &NewCredential) -> Result<(), StorageError> {
     let id = new.id.to_string();
-    let (kind, credential_id, algorithm, public_key) = match &new.kind {
-        NewKind::Passkey { credential_id, algorithm, public_key, .. } => ("Fido2", credential_id, *algorithm, public_key),
-        NewKind::RecoveryKey { public_key, .. } => ("RecoveryKey", &id, ED25519, public_key),
+    let (credential_id, algorithm, public_key) = match &new.kind {
+        NewKind::Passkey { credential_id, algorithm, public_key, .. } => (credential_id.as_str(), *algorithm, public_key.clone()),
+        NewKind::RecoveryKey { public_key, .. } => (id.as_str(), ED25519, public_key.clone()),
+        NewKind::Key(pair) | NewKind::OwnRecoveryKey { pair, .. } => {
+            let (algorithm, key) = pair.columns();
+            (pair.credential_id.as_str(), algorithm, key)
+        }
     };
     sqlx::query(
         "INSERT INTO credentials (id, organization_id, user_id, kind, name, credential_id, algorithm, public_key, client_data, attestation_object, created_at)
@@ -103,7 +175,7 @@ pub async fn insert(db: &mut Connection, new: &NewCredential) -> Result<(), Stor
     .bind(&id)
     .bind(new.organization.to_string())
     .bind(new.user.to_string())
-    .bind(kind)
+    .bind(new.kind.kind().name())
     .bind(&new.name)
     .bind(credential_id)
     .bind(algorithm)
@@ -131,7 +203,163 @@ pub async fn insert(db: &mut Connection, new: &NewCredential) -> Result<(), Stor
         NewKind::RecoveryKey { salt, .. } => {
             sqlx::query("UPDATE credentials SET salt = $2 WHERE id = $1").bind(&id).bind(salt).execute(db).await?;
         }
+        NewKind::OwnRecoveryKey { sealed, .. } => {
+            sqlx::query("UPDATE credentials SET sealed_private_key = $2 WHERE id = $1").bind(&id).bind(sealed).execute(db).await?;
+        }
+        NewKind::Key(_) => {}
     }
+    Ok(())
+}
+
+/// A key that signs.
+#[derive(Debug, Clone)]
+pub struct Key {
+    /// Our id.
+    pub id: CredentialId,
+    /// The owner's organization.
+    pub organization: OrganizationId,
+    /// The owner.
+    pub user: UserId,
+    /// The key.
+    pub key: PublicKey,
+}
+
+/// The active key with this id of its owner's choice, of whatever organization.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_key(db: &mut Connection, credential_id: &KeyId) -> Result<Option<Key>, StorageError> {
+    let row: Option<(String, String, String, String)> = sqlx::query_as(
+        "SELECT id, organization_id, user_id, public_key FROM credentials
+         WHERE credential_id = $1 AND kind = 'Key' AND deactivated_at IS NULL",
+    )
+    .bind(credential_id.as_str())
+    .fetch_optional(db)
+    .await?;
+    row.map(|(id, organization, user, key)| {
+        Ok(Key {
+            id: parse(&id, "credentials", "id")?,
+            organization: parse(&organization, "credentials", "organization_id")?,
+            user: parse(&user, "credentials", "user_id")?,
+            key: spki(&key)?,
+        })
+    })
+    .transpose()
+}
+
+/// Notes that a key was used; whether it was still active.
+///
+/// # Errors
+/// When the database fails.
+pub async fn note_key_use(db: &mut Connection, id: CredentialId, now: Timestamp) -> Result<bool, StorageError> {
+    let done = sqlx::query("UPDATE credentials SET last_used_at = $2 WHERE id = $1 AND deactivated_at IS NULL")
+        .bind(id.to_string())
+        .bind(now.as_millis())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// The ids of the keys that a user may sign with, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn allowed_keys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<String>, StorageError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT credential_id FROM credentials
+         WHERE organization_id = $1 AND user_id = $2 AND kind = 'Key' AND deactivated_at IS NULL ORDER BY created_at, id",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// A credential, whatever it is.
+#[derive(Debug, Clone)]
+pub struct Credential {
+    /// Our id.
+    pub id: CredentialId,
+    /// What it is.
+    pub kind: CredentialKind,
+    /// The id that was chosen for it.
+    pub credential_id: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// Its public key.
+    pub key: PublicKey,
+    /// The private half, as its owner sealed it.
+    pub sealed: Option<String>,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// Since when it can sign nothing.
+    pub deactivated_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct CredentialRow {
+    id: String,
+    kind: String,
+    credential_id: String,
+    name: String,
+    public_key: String,
+    algorithm: i64,
+    salt: Option<String>,
+    sealed_private_key: Option<String>,
+    created_at: i64,
+    deactivated_at: Option<i64>,
+}
+
+/// Every credential of a user, oldest first.
+///
+/// # Errors
+/// When the database fails.
+pub async fn list(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<Credential>, StorageError> {
+    let rows: Vec<CredentialRow> = sqlx::query_as(
+        "SELECT id, kind, credential_id, name, public_key, algorithm, salt, sealed_private_key, created_at, deactivated_at
+         FROM credentials WHERE organization_id = $1 AND user_id = $2
+         ORDER BY created_at, CASE kind WHEN 'RecoveryKey' THEN 1 ELSE 0 END, id",
+    )
+    .bind(organization.to_string())
+    .bind(user.to_string())
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let kind = read_kind(&row.kind)?;
+            Ok(Credential {
+                id: parse(&row.id, "credentials", "id")?,
+                kind,
+                key: read_key(kind, &row.public_key, row.algorithm, row.salt.is_some())?,
+                credential_id: row.credential_id,
+                name: row.name,
+                sealed: row.sealed_private_key,
+                created_at: time(row.created_at),
+                deactivated_at: row.deactivated_at.map(time),
+            })
+        })
+        .collect()
+}
+
+/// Notes since when a credential of this user can sign nothing, or that it can again.
+///
+/// # Errors
+/// When the database fails.
+pub async fn mark_deactivated(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+    id: CredentialId,
+    since: Option<Timestamp>,
+) -> Result<(), StorageError> {
+    sqlx::query("UPDATE credentials SET deactivated_at = $4 WHERE organization_id = $1 AND user_id = $2 AND id = $3")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .bind(id.to_string())
+        .bind(since.map(Timestamp::as_millis))
+        .execute(db)
+        .await?;
     Ok(())
 }
 
@@ -235,7 +463,7 @@ pub async fn allowed(db: &mut Connection, organization: OrganizationId, user: Us
         .collect())
 }
 
-/// The oldest credential of each of these users who has one.
+/// The oldest passkey or key of each of these users who has one.
 ///
 /// # Errors
 /// When the database fails.
@@ -245,7 +473,8 @@ pub async fn first_of_each(
     users: &[UserId],
 ) -> Result<HashMap<UserId, CredentialId>, StorageError> {
     let query = format!(
-        "SELECT user_id, id FROM credentials WHERE organization_id = $1 AND user_id IN ({}) ORDER BY created_at DESC, id DESC",
+        "SELECT user_id, id FROM credentials WHERE organization_id = $1 AND user_id IN ({}) AND kind <> 'RecoveryKey'
+         ORDER BY created_at DESC, id DESC",
         places(2, users.len())
     );
     // Only places for values are written into it.
@@ -334,7 +563,7 @@ pub struct RecoveryKey {
     pub tested_at: Option<Timestamp>,
 }
 
-/// A user's active recovery key; there is at most one.
+/// The key of a user's recovery kit; there is at most one.
 ///
 /// # Errors
 /// When the database fails.
@@ -345,7 +574,7 @@ pub async fn find_recovery_key(
 ) -> Result<Option<RecoveryKey>, StorageError> {
     let row: Option<RecoveryKeyRow> = sqlx::query_as(
         "SELECT id, public_key, salt, created_at, tested_at FROM credentials
-         WHERE organization_id = $1 AND user_id = $2 AND kind = 'RecoveryKey' AND deactivated_at IS NULL",
+         WHERE organization_id = $1 AND user_id = $2 AND kind = 'RecoveryKey' AND salt IS NOT NULL AND deactivated_at IS NULL",
     )
     .bind(organization.to_string())
     .bind(user.to_string())
@@ -383,6 +612,19 @@ impl TryFrom<RecoveryKeyRow> for RecoveryKey {
 /// When the database fails.
 pub async fn delete_of_user(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<(), StorageError> {
     sqlx::query("DELETE FROM credentials WHERE organization_id = $1 AND user_id = $2")
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Removes what a user recovers with.
+///
+/// # Errors
+/// When the database fails.
+pub async fn delete_recovery_keys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<(), StorageError> {
+    sqlx::query("DELETE FROM credentials WHERE organization_id = $1 AND user_id = $2 AND kind = 'RecoveryKey'")
         .bind(organization.to_string())
         .bind(user.to_string())
         .execute(db)

@@ -20,6 +20,7 @@ use app::{
     domain::{
         id::{ActionId, ChallengeId, CodeId, CredentialId, PermissionId, UserId},
         operation::Operation,
+        time::Timestamp,
     },
     refusal::Code,
 };
@@ -256,6 +257,11 @@ enum Deed {
     RenamePasskey,
     RemovePasskey,
     ReplaceRecoveryKey,
+    AddKey,
+    SetRecoveryKey,
+    DeactivateCredential,
+    ActivateCredential,
+    AllowCredential,
     Recover,
     ReadUsers,
     ReadUser,
@@ -267,7 +273,7 @@ enum Deed {
 }
 
 impl Deed {
-    const ALL: [Self; 26] = [
+    const ALL: [Self; 31] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -286,6 +292,11 @@ impl Deed {
         Self::RenamePasskey,
         Self::RemovePasskey,
         Self::ReplaceRecoveryKey,
+        Self::AddKey,
+        Self::SetRecoveryKey,
+        Self::DeactivateCredential,
+        Self::ActivateCredential,
+        Self::AllowCredential,
         Self::Recover,
         Self::ReadUsers,
         Self::ReadUser,
@@ -317,6 +328,11 @@ impl Deed {
             Change::OwnAccount(AccountChange::RenamePasskey { .. }) => Self::RenamePasskey,
             Change::OwnAccount(AccountChange::RemovePasskey { .. }) => Self::RemovePasskey,
             Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => Self::ReplaceRecoveryKey,
+            Change::OwnAccount(AccountChange::AddKey { .. }) => Self::AddKey,
+            Change::OwnAccount(AccountChange::SetRecoveryKey { .. }) => Self::SetRecoveryKey,
+            Change::OwnAccount(AccountChange::DeactivateCredential { .. }) => Self::DeactivateCredential,
+            Change::OwnAccount(AccountChange::ActivateCredential { .. }) => Self::ActivateCredential,
+            Change::OwnAccount(AccountChange::AllowCredential { .. }) => Self::AllowCredential,
             Change::OwnAccount(AccountChange::Recover { .. }) => Self::Recover,
         }
     }
@@ -393,9 +409,16 @@ impl Office {
                 self.admin.give(&end_user, &user).await;
                 self.admin.revocation("End user", &user).await
             }
-            Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey | Deed::Recover => {
-                own(deed, person).await
-            }
+            Deed::AddPasskey
+            | Deed::RenamePasskey
+            | Deed::RemovePasskey
+            | Deed::ReplaceRecoveryKey
+            | Deed::Recover
+            | Deed::AddKey
+            | Deed::SetRecoveryKey
+            | Deed::DeactivateCredential
+            | Deed::ActivateCredential
+            | Deed::AllowCredential => own(deed, person).await,
             Deed::ReadUsers
             | Deed::ReadUser
             | Deed::ReadPermissions
@@ -426,6 +449,20 @@ async fn own(deed: Deed, person: &mut Person) -> Change {
         Deed::RenamePasskey => renaming(id, "Passkey", "First"),
         Deed::RemovePasskey if is_in => removing(person.add_passkey("Third", &mut device).await, "Third"),
         Deed::RemovePasskey => removing(id, "Third"),
+        Deed::AddKey => person.adding_key("Robot", is_in).await,
+        Deed::SetRecoveryKey => person.setting_recovery_key("Safe", is_in).await,
+        Deed::DeactivateCredential if is_in => {
+            let id = person.add_passkey("Fourth", &mut device).await;
+            Change::OwnAccount(AccountChange::DeactivateCredential { id, name: passkey_name("Fourth") })
+        }
+        Deed::DeactivateCredential => Change::OwnAccount(AccountChange::DeactivateCredential { id, name: passkey_name("Fourth") }),
+        Deed::ActivateCredential if is_in => {
+            let (id, name) = (person.add_passkey("Fifth", &mut device).await, passkey_name("Fifth"));
+            person.sign(&Change::OwnAccount(AccountChange::DeactivateCredential { id, name: name.clone() })).await;
+            Change::OwnAccount(AccountChange::ActivateCredential { id, name })
+        }
+        Deed::ActivateCredential => Change::OwnAccount(AccountChange::ActivateCredential { id, name: passkey_name("Fifth") }),
+        Deed::AllowCredential => Change::OwnAccount(AccountChange::AllowCredential { until: Timestamp::from_millis(4_200_000_000_000) }),
         _ if is_in => person.replacing_kit().await.0,
         _ => Change::OwnAccount(AccountChange::ReplaceRecoveryKey {
             challenge: Bytes(vec![7; 32]),
@@ -456,7 +493,16 @@ async fn read(browser: &Browser, deed: Deed, user: &UserRef, permission: &str) -
 const fn needed(deed: Deed) -> Option<Operation> {
     Some(match deed {
         // Everyone's own account is theirs.
-        Deed::AddPasskey | Deed::RenamePasskey | Deed::RemovePasskey | Deed::ReplaceRecoveryKey | Deed::Recover => return None,
+        Deed::AddPasskey
+        | Deed::RenamePasskey
+        | Deed::RemovePasskey
+        | Deed::ReplaceRecoveryKey
+        | Deed::Recover
+        | Deed::AddKey
+        | Deed::SetRecoveryKey
+        | Deed::DeactivateCredential
+        | Deed::ActivateCredential
+        | Deed::AllowCredential => return None,
         Deed::CreateUser | Deed::ResendInvitation | Deed::ShareInvitation | Deed::RevokeInvitation | Deed::ReEnrolUser => {
             Operation::UsersCreate
         }

@@ -196,7 +196,7 @@ async fn the_change_must_be_a_recovery(database: &TestDatabase) {
     let options = person.browser.call_json("start_new_passkey", &json!({})).await.done::<Value>();
     let elsewhere = presented(&device.create(&options), options["challenge"].as_str().unwrap());
     let change = AccountChange::Recover { name: name.clone(), passkey: elsewhere, recovery_key: recovery_key.clone() };
-    assert_eq!(browser.prepare_recovery(&change).await.verdict(), refused(Code::BadRequest));
+    assert_eq!(browser.prepare_recovery(&change).await.verdict(), refused(Code::ActionOver));
     let mut forged = recovery_key;
     forged.public_key = RecoveryKit::new().new_key(&passkey.challenge).public_key;
     let change = AccountChange::Recover { name, passkey, recovery_key: forged };

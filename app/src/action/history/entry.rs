@@ -5,18 +5,19 @@ use crate::{
         bytes::Bytes,
         challenge::{Purpose, frame},
         change::UserRef,
-        client_data::challenge_handed,
+        client_data::{Ceremony, challenge_handed, check_key_client_data},
         cose::{Algorithm, PublicKey},
         document::{Document, DocumentError},
+        key::NewKey,
         recovery_key::recovery_key_message,
         sentence::sentence,
         verify::{
-            self, Assertion, AssertionError, CheckedAssertion, Expected, NewCredential, RegistrationError, RelyingParty, StoredCredential,
-            UserVerification,
+            self, Assertion, AssertionError, CeremonyError, CheckedAssertion, Expected, NewCredential, RegistrationError, RelyingParty,
+            StoredCredential, UserVerification, VerifiedAssertion,
         },
     },
     domain::{
-        id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         text::{EmailAddress, OrganizationName},
         time::Timestamp,
     },
@@ -57,6 +58,8 @@ pub enum What {
     Recovery(Box<SignedRecovery>),
     /// The server's operator let someone enrol again, on the server's own machine: nobody of the organization signed it.
     BreakGlass(Box<BreakGlass>),
+    /// Someone registered through the API what they sign with.
+    Enrolment(Box<Enrolment>),
 }
 
 /// The beginning of an organization. What it says is the server's word; everything after it is proven from it.
@@ -133,6 +136,150 @@ pub struct RecoveryKeyProof {
     pub signature: Bytes,
 }
 
+/// What someone registered through the API: a passkey or a key, and a recovery key of their own, over one challenge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolment {
+    /// Who.
+    pub user: UserRef,
+    /// What lets them.
+    pub grounds: Grounds,
+    /// Where.
+    pub origin: String,
+    /// For which relying party.
+    pub rp_id: String,
+    /// What the server asked for, random.
+    pub challenge: Bytes,
+    /// What they sign with from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<NewSigner>,
+    /// What they recover with from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery_key: Option<RegisteredKey>,
+}
+
+/// What lets someone register something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Grounds {
+    /// They were invited, and had the code.
+    Invitation,
+    /// They allowed it themselves, and whoever came had the code.
+    Code {
+        /// The action that allowed it.
+        action: ActionId,
+    },
+    /// Their recovery key says so. Everything that they had before ends.
+    Recovery(Box<RecoveryProof>),
+}
+
+/// What a recovery key signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecoveryProof {
+    /// The recovery key.
+    pub credential: CredentialId,
+    /// JSON that names what is registered: the challenge that was signed.
+    pub new_credentials: Bytes,
+    /// What says which challenge was signed.
+    pub client_data: Bytes,
+    /// Over the client data.
+    pub signature: Bytes,
+}
+
+/// What someone signs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum NewSigner {
+    /// A passkey.
+    Passkey(PasskeyProof),
+    /// A key.
+    Key(RegisteredKey),
+}
+
+/// A key that was registered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegisteredKey {
+    /// Our id of it.
+    pub id: CredentialId,
+    /// The key.
+    pub key: NewKey,
+}
+
+impl NewSigner {
+    /// Our id of it.
+    pub const fn id(&self) -> CredentialId {
+        match self {
+            Self::Passkey(passkey) => passkey.id,
+            Self::Key(key) => key.id,
+        }
+    }
+}
+
+impl Enrolment {
+    fn sentence(&self) -> String {
+        let signer = self.signer.as_ref().map(|signer| match signer {
+            NewSigner::Passkey(_) => "a passkey",
+            NewSigner::Key(_) => "a key",
+        });
+        let recovery_key = self.recovery_key.as_ref().map(|_| "a recovery key");
+        let what = signer.into_iter().chain(recovery_key).collect::<Vec<_>>().join(" and ");
+        match self.grounds {
+            Grounds::Invitation => format!("Signed up through the API with {what}"),
+            Grounds::Code { .. } => format!("Added {what} to their own account through the API, by a code"),
+            Grounds::Recovery(_) => format!("Recovered their own account through the API with their recovery key, and registered {what}"),
+        }
+    }
+
+    /// Our ids of what is registered.
+    pub fn registers(&self) -> Vec<CredentialId> {
+        self.signer.iter().map(NewSigner::id).chain(self.recovery_key.iter().map(|key| key.id)).collect()
+    }
+
+    /// Whether the JSON that a recovery key signed names what is registered here, and nothing else.
+    pub fn is_named_by(&self, proof: &RecoveryProof) -> bool {
+        let Ok(named) = serde_json::from_slice::<serde_json::Value>(&proof.new_credentials.0) else { return false };
+        let is_same = |name: &str, own: Option<[String; 3]>| match (named.get(name).filter(|value| !value.is_null()), own) {
+            (None, None) => true,
+            (Some(credential), Some(own)) => ["credId", "clientData", "attestationData"]
+                .iter()
+                .zip(own)
+                .all(|(member, own)| credential.pointer(&format!("/credentialInfo/{member}")).and_then(|text| text.as_str()) == Some(&own)),
+            _ => false,
+        };
+        let key = |key: &NewKey| [key.credential_id.to_string(), key.client_data.to_string(), key.attestation.to_string()];
+        let signer = self.signer.as_ref().map(|signer| match signer {
+            NewSigner::Passkey(passkey) => {
+                [&passkey.credential_id, &passkey.client_data, &passkey.attestation_object].map(Bytes::to_string)
+            }
+            NewSigner::Key(registered) => key(&registered.key),
+        });
+        is_same("firstFactorCredential", signer)
+            && is_same("recoveryCredential", self.recovery_key.as_ref().map(|registered| key(&registered.key)))
+            && is_same("secondFactorCredential", None)
+    }
+
+    /// Checks the passkey's registration, if one is registered. `rp_id_hash` is SHA-256 of [`Enrolment::rp_id`].
+    ///
+    /// # Errors
+    /// The first rule that it breaks.
+    pub fn check_passkey(&self, passkey: &PasskeyProof, rp_id_hash: [u8; 32]) -> Result<SigningKey, RegistrationError> {
+        passkey.check(&self.origin, rp_id_hash, &challenge_handed(&passkey.client_data.0, &self.challenge.0))
+    }
+}
+
+impl PasskeyProof {
+    fn check(&self, origin: &str, rp_id_hash: [u8; 32], challenge: &[u8]) -> Result<SigningKey, RegistrationError> {
+        let registration = verify::Registration {
+            credential_id: &self.credential_id.0,
+            client_data_json: &self.client_data.0,
+            attestation_object: &self.attestation_object.0,
+        };
+        Ok(verify::check_passkey_registration(origin, rp_id_hash, challenge, &registration)?.into())
+    }
+}
+
 /// A change with its signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -141,11 +288,12 @@ pub struct SignedAction {
     pub document: Bytes,
     /// Which credential signed it.
     pub credential: CredentialId,
-    /// What the authenticator said.
-    pub authenticator_data: Bytes,
-    /// What the browser said.
+    /// What the authenticator said; nothing, when a key signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticator_data: Option<Bytes>,
+    /// What the browser, or the program, said.
     pub client_data: Bytes,
-    /// The signature over both.
+    /// The signature: of a passkey, over both.
     pub signature: Bytes,
     /// The id of what was created, if anything was; it follows from the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -288,6 +436,11 @@ impl Entry {
                 let document = Document::parse(&recovery.document.0)?;
                 Summary { who: Who::User(document.actor.email), sentence: sentence(&document.change), credential: Some(recovery.passkey) }
             }
+            What::Enrolment(enrolment) => Summary {
+                who: Who::User(enrolment.user.email.clone()),
+                sentence: enrolment.sentence(),
+                credential: enrolment.registers().first().copied(),
+            },
             What::BreakGlass(order) => Summary {
                 who: Who::Operator,
                 sentence: format!("Break-glass: let {} enrol again, without anyone's signature", order.statement()?.user.email),
@@ -301,7 +454,7 @@ impl Entry {
         match &self.what {
             What::Genesis(genesis) => Some((genesis.admin.id, &genesis.credentials)),
             What::Registration(registration) => Some((registration.user.id, &registration.credentials)),
-            What::Action(_) | What::Recovery(_) | What::BreakGlass(_) => None,
+            What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) => None,
         }
     }
 
@@ -325,6 +478,14 @@ impl Entry {
             What::Action(action) => of_change(&action.document),
             What::Recovery(recovery) => of_change(&recovery.document),
             What::BreakGlass(_) => Some("break_glass".to_owned()),
+            What::Enrolment(enrolment) => Some(
+                match enrolment.grounds {
+                    Grounds::Invitation => "register",
+                    Grounds::Code { .. } => "add_credential",
+                    Grounds::Recovery(_) => "recover",
+                }
+                .to_owned(),
+            ),
         };
         kind.unwrap_or_default()
     }
@@ -336,6 +497,7 @@ impl Entry {
             What::Registration(registration) => Some(registration.user.id),
             What::Action(action) => Document::parse(&action.document.0).ok().map(|document| document.actor.id),
             What::Recovery(recovery) => Document::parse(&recovery.document.0).ok().map(|document| document.actor.id),
+            What::Enrolment(enrolment) => Some(enrolment.user.id),
             What::BreakGlass(_) => None,
         }
     }
@@ -371,7 +533,7 @@ pub struct Summary {
     pub who: Who,
     /// What they did.
     pub sentence: String,
-    /// The passkey that signed it; of a registration or a recovery, the one that was registered.
+    /// What signed it; of a registration or a recovery, what was registered.
     pub credential: Option<CredentialId>,
 }
 
@@ -416,12 +578,7 @@ impl Credentials {
     /// # Errors
     /// The first rule that it breaks.
     pub fn check_passkey(&self, rp_id_hash: [u8; 32]) -> Result<SigningKey, RegistrationError> {
-        let registration = verify::Registration {
-            credential_id: &self.passkey.credential_id.0,
-            client_data_json: &self.passkey.client_data.0,
-            attestation_object: &self.passkey.attestation_object.0,
-        };
-        Ok(verify::check_passkey_registration(&self.origin, rp_id_hash, &self.challenge.0, &registration)?.into())
+        self.passkey.check(&self.origin, rp_id_hash, &self.challenge.0)
     }
 
     /// The recovery key and what it must have signed; nothing, when it isn't 32 bytes.
@@ -433,11 +590,30 @@ impl Credentials {
 
 impl SignedAction {
     /// Checks the signature up to its mathematics: that it is one over this very document, made where the document says,
-    /// by someone whom the authenticator knew.
+    /// by someone whom the authenticator knew; or, by a key, that it is over this very document.
     ///
     /// # Errors
     /// The first rule that it breaks.
-    pub fn check<'a>(&'a self, document: &Document, hashes: &Hashes, key: &SigningKey) -> Result<CheckedAssertion<'a>, AssertionError> {
+    pub fn check<'a>(&'a self, document: &Document, hashes: &Hashes, key: &SignerKey) -> Result<CheckedSignature<'a>, AssertionError> {
+        match (key, &self.authenticator_data) {
+            (SignerKey::Passkey(key), Some(authenticator_data)) => {
+                self.check_passkey(document, hashes, key, authenticator_data).map(CheckedSignature::Passkey)
+            }
+            (SignerKey::Key(key), None) => {
+                check_key_client_data(&self.client_data.0, Ceremony::KeyUse, &hashes.challenge).map_err(CeremonyError::from)?;
+                Ok(CheckedSignature::Key { key: key.clone(), client_data: &self.client_data.0, signature: &self.signature.0 })
+            }
+            (SignerKey::Passkey(_), None) | (SignerKey::Key(_), Some(_)) => Err(AssertionError::AnotherKind),
+        }
+    }
+
+    fn check_passkey<'a>(
+        &'a self,
+        document: &Document,
+        hashes: &Hashes,
+        key: &SigningKey,
+        authenticator_data: &'a Bytes,
+    ) -> Result<CheckedAssertion<'a>, AssertionError> {
         let relying_party = RelyingParty { id_hash: hashes.rp_id, origin: document.origin.clone() };
         let challenge = challenge_handed(&self.client_data.0, &hashes.challenge);
         verify::check_assertion(
@@ -448,12 +624,70 @@ impl SignedAction {
                 sign_count: key.sign_count,
                 backup_eligible: Some(key.backup_eligible),
             },
-            &Assertion {
-                client_data_json: &self.client_data.0,
-                authenticator_data: &self.authenticator_data.0,
-                signature: &self.signature.0,
-            },
+            &Assertion { client_data_json: &self.client_data.0, authenticator_data: &authenticator_data.0, signature: &self.signature.0 },
             &hashes.client_data,
         )
+    }
+}
+
+/// What a registered credential's signatures are checked with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SignerKey {
+    /// A passkey's.
+    Passkey(SigningKey),
+    /// A key.
+    Key(PublicKey),
+}
+
+/// A signature that everything around was found right of; its mathematics remains.
+#[derive(Debug)]
+pub enum CheckedSignature<'a> {
+    /// By a passkey.
+    Passkey(CheckedAssertion<'a>),
+    /// By a key.
+    Key {
+        /// Which.
+        key: PublicKey,
+        /// What was signed.
+        client_data: &'a [u8],
+        /// The signature.
+        signature: &'a [u8],
+    },
+}
+
+impl CheckedSignature<'_> {
+    /// The key to verify with.
+    pub fn public_key(&self) -> &PublicKey {
+        match self {
+            Self::Passkey(checked) => checked.public_key(),
+            Self::Key { key, .. } => key,
+        }
+    }
+
+    /// What was signed.
+    pub fn message(&self) -> &[u8] {
+        match self {
+            Self::Passkey(checked) => checked.message(),
+            Self::Key { client_data, .. } => client_data,
+        }
+    }
+
+    /// The signature.
+    pub fn signature(&self) -> &[u8] {
+        match self {
+            Self::Passkey(checked) => checked.signature(),
+            Self::Key { signature, .. } => signature,
+        }
+    }
+
+    /// What a passkey says about itself, once its signature was found valid; nothing, of a key.
+    ///
+    /// # Errors
+    /// A counter that went back.
+    pub fn signature_was_valid(self) -> Result<Option<VerifiedAssertion>, AssertionError> {
+        match self {
+            Self::Passkey(checked) => checked.signature_was_valid().map(Some),
+            Self::Key { .. } => Ok(None),
+        }
     }
 }

@@ -9,17 +9,21 @@
 //! What only the whole history shows isn't asked here: whether an entry is missing or comes twice, and whether the actor was
 //! active and allowed to do this at that point. `replay` asks that.
 
-use super::entry::{BreakGlass, Credentials, Entry, EntryError, SignedAction, SignedRecovery, What, server_key};
+use super::entry::{
+    BreakGlass, Credentials, Enrolment, Entry, EntryError, NewSigner, SignedAction, SignedRecovery, SignerKey, What, server_key,
+};
 use crate::{
     action::{
-        account_change::{AccountChange, NewPasskey, NewRecoveryKey},
+        account_change::AccountChange,
         bytes::Bytes,
-        change::Change,
+        change::{Change, UserRef},
         cose::PublicKey,
         document::{Document, DocumentError},
+        key::KeyError,
         verify::{AssertionError, RegistrationError},
     },
     domain::{
+        credential::CredentialKind,
         id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         text::EmailAddress,
         time::Timestamp,
@@ -91,6 +95,12 @@ pub enum Problem {
     /// The passkey's registration doesn't hold.
     #[error("the registration of its passkey doesn't hold. {0}")]
     Registration(#[from] RegistrationError),
+    /// A key's registration doesn't hold.
+    #[error("the registration of its key doesn't hold. {0}")]
+    Key(#[from] KeyError),
+    /// What was registered isn't what the recovery key signed.
+    #[error("what it registers isn't what the recovery key signed")]
+    NotNamed,
     /// The recovery key isn't one.
     #[error("its recovery key isn't an Ed25519 key")]
     RecoveryKey,
@@ -165,6 +175,8 @@ pub enum Source<'a> {
     SignUp(&'a Credentials),
     /// Its owner's change brought it: it is worth as much as the signature in that entry.
     Change(Box<Brought<'a>>),
+    /// Its owner registered it through the API.
+    Enrolment(&'a Entry, &'a Enrolment),
 }
 
 /// An entry whose change brought a credential.
@@ -177,27 +189,49 @@ pub struct Brought<'a> {
 }
 
 impl Brought<'_> {
-    /// The passkey that it brought, if it did.
-    pub const fn passkey(&self) -> Option<&NewPasskey> {
-        match &self.document.change {
-            Change::OwnAccount(AccountChange::AddPasskey { passkey, .. } | AccountChange::Recover { passkey, .. }) => Some(passkey),
+    /// What its owner signs with, if it brought that. `rp_id_hash` is SHA-256 of the document's relying party.
+    ///
+    /// # Errors
+    /// When its registration doesn't hold. Of a key, its signature is checked with the entry.
+    pub fn signer(&self, rp_id_hash: [u8; 32]) -> Result<Option<SignerKey>, RegistrationError> {
+        Ok(match &self.document.change {
+            Change::OwnAccount(AccountChange::AddPasskey { passkey, .. } | AccountChange::Recover { passkey, .. }) => {
+                Some(SignerKey::Passkey(passkey.check(&self.document.origin, rp_id_hash)?.into()))
+            }
+            Change::OwnAccount(AccountChange::AddKey { key, .. }) => key.public_key().map(SignerKey::Key),
             _ => None,
-        }
+        })
     }
 
     /// The recovery key that it brought, if it did.
-    pub const fn recovery_key(&self) -> Option<&NewRecoveryKey> {
+    pub fn recovery_key(&self) -> Option<PublicKey> {
         match &self.document.change {
             Change::OwnAccount(AccountChange::ReplaceRecoveryKey { recovery_key, .. } | AccountChange::Recover { recovery_key, .. }) => {
-                Some(recovery_key)
+                ed25519(&recovery_key.public_key)
             }
+            Change::OwnAccount(AccountChange::SetRecoveryKey { key, .. }) => key.public_key(),
             _ => None,
         }
     }
 }
 
-/// Finds the entry, among `registrations`, that registered the credential which signed this document in this entry. It comes
-/// before that entry.
+fn ed25519(key: &Bytes) -> Option<PublicKey> {
+    key.0.as_slice().try_into().map(PublicKey::Ed25519).ok()
+}
+
+impl Source<'_> {
+    /// The recovery key that comes from here, if one does.
+    pub fn recovery_key(&self) -> Option<PublicKey> {
+        match self {
+            Self::SignUp(credentials) => ed25519(&credentials.recovery_key.public_key),
+            Self::Change(brought) => brought.recovery_key(),
+            Self::Enrolment(_, enrolment) => enrolment.recovery_key.as_ref()?.key.public_key(),
+        }
+    }
+}
+
+/// Finds the entry, among `registrations`, that registered the credential with which this user signed, for this relying party,
+/// what is in this entry. It comes before that entry.
 ///
 /// # Errors
 /// When there is none, or the credential is another user's, another site's, or too young.
@@ -205,21 +239,22 @@ pub fn registration<'a>(
     registrations: &'a [Entry],
     entry: &Entry,
     credential: CredentialId,
-    document: &Document,
+    user: &UserRef,
+    rp_id: &str,
 ) -> Result<Source<'a>, Problem> {
-    let (registered, owner, rp_id, source) = registrations
+    let (registered, owner, registered_for, source) = registrations
         .iter()
         .filter(|registered| registered.organization == entry.organization)
         .find_map(|registered| source(registered, credential))
         .ok_or(Problem::NotRegistered(credential))?;
-    if owner != document.actor.id {
-        return Err(Problem::NotTheirPasskey(document.actor.email.clone()));
+    if owner != user.id {
+        return Err(Problem::NotTheirPasskey(user.email.clone()));
     }
     if registered.index >= entry.index {
         return Err(Problem::RegisteredLater(registered.index));
     }
-    if rp_id != document.rp_id {
-        return Err(Problem::RelyingParty { document: document.rp_id.clone(), passkey: rp_id });
+    if registered_for != rp_id {
+        return Err(Problem::RelyingParty { document: rp_id.to_owned(), passkey: registered_for });
     }
     Ok(source)
 }
@@ -230,10 +265,14 @@ fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, So
         let is_here = [credentials.passkey.id, credentials.recovery_key.id].contains(&id);
         return is_here.then(|| (entry, owner, credentials.rp_id.clone(), Source::SignUp(credentials)));
     }
+    if let What::Enrolment(enrolment) = &entry.what {
+        let is_here = enrolment.registers().contains(&id);
+        return is_here.then(|| (entry, enrolment.user.id, enrolment.rp_id.clone(), Source::Enrolment(entry, enrolment)));
+    }
     let (bytes, is_here) = match &entry.what {
         What::Action(action) => (&action.document, action.created == Some(id.to_string())),
         What::Recovery(recovery) => (&recovery.document, [recovery.passkey, recovery.recovery_key].contains(&id)),
-        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => return None,
+        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::Enrolment(_) => return None,
     };
     if !is_here {
         return None;
@@ -243,29 +282,38 @@ fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, So
     Some((entry, owner, rp_id, Source::Change(Box::new(Brought { entry, document }))))
 }
 
-/// The public key of the credential with this id, if this entry registers it. Whether its registration holds is another question.
+/// Kind and public key of the credential with this id, if this entry registers it. Whether its registration holds is another
+/// question.
 #[cfg(feature = "ssr")]
-pub fn public_key(entry: &Entry, id: CredentialId) -> Option<PublicKey> {
-    use crate::action::{challenge::sha256, cose::PASSKEY_ALGORITHMS, verify::NewCredential};
+pub fn public_key(entry: &Entry, id: CredentialId) -> Option<(CredentialKind, PublicKey)> {
+    use crate::action::{challenge::sha256, cose::PASSKEY_ALGORITHMS};
 
     let (_, _, rp_id, source) = source(entry, id)?;
     let rp_id_hash = sha256(rp_id.as_bytes());
-    let cose = |key: NewCredential| PublicKey::from_cose(&key.public_key_cose, PASSKEY_ALGORITHMS).ok();
-    let ed25519 = |key: &Bytes| key.0.as_slice().try_into().map(PublicKey::Ed25519).ok();
-    match source {
-        Source::SignUp(credentials) if credentials.passkey.id == id => {
-            let key = credentials.check_passkey(rp_id_hash).ok()?;
-            PublicKey::from_cose(&key.public_key_cose, PASSKEY_ALGORITHMS).ok()
+    let is_recovery_key = match &source {
+        Source::SignUp(credentials) => credentials.recovery_key.id == id,
+        Source::Enrolment(_, enrolment) => enrolment.recovery_key.as_ref().is_some_and(|key| key.id == id),
+        Source::Change(brought) => match &brought.entry.what {
+            What::Recovery(recovery) => recovery.recovery_key == id,
+            _ => brought.recovery_key().is_some(),
+        },
+    };
+    if is_recovery_key {
+        return source.recovery_key().map(|key| (CredentialKind::RecoveryKey, key));
+    }
+    let signer = match source {
+        Source::SignUp(credentials) => Some(SignerKey::Passkey(credentials.check_passkey(rp_id_hash).ok()?)),
+        Source::Change(brought) => brought.signer(rp_id_hash).ok()?,
+        Source::Enrolment(_, enrolment) => match enrolment.signer.as_ref()? {
+            NewSigner::Passkey(passkey) => Some(SignerKey::Passkey(enrolment.check_passkey(passkey, rp_id_hash).ok()?)),
+            NewSigner::Key(new) => new.key.public_key().map(SignerKey::Key),
+        },
+    };
+    match signer? {
+        SignerKey::Passkey(key) => {
+            PublicKey::from_cose(&key.public_key_cose, PASSKEY_ALGORITHMS).ok().map(|key| (CredentialKind::Passkey, key))
         }
-        Source::SignUp(credentials) => ed25519(&credentials.recovery_key.public_key),
-        Source::Change(brought) => {
-            let is_recovery_key = matches!(&brought.entry.what, What::Recovery(recovery) if recovery.recovery_key == id);
-            match (brought.passkey(), brought.recovery_key()) {
-                (Some(passkey), _) if !is_recovery_key => cose(passkey.check(&brought.document.origin, rp_id_hash).ok()?),
-                (_, Some(key)) => ed25519(&key.public_key),
-                _ => None,
-            }
-        }
+        SignerKey::Key(key) => Some((CredentialKind::Key, key)),
     }
 }
 
@@ -319,9 +367,12 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         Change::CreateUser { .. } => Some(UserId::from_bytes(bits).to_string()),
         Change::CreatePermission { .. } => Some(PermissionId::from_bytes(bits).to_string()),
         Change::AssignPermission { .. } => Some(AssignmentId::from_bytes(bits).to_string()),
-        Change::OwnAccount(AccountChange::AddPasskey { .. } | AccountChange::ReplaceRecoveryKey { .. }) => {
-            Some(CredentialId::from_bytes(bits).to_string())
-        }
+        Change::OwnAccount(
+            AccountChange::AddPasskey { .. }
+            | AccountChange::AddKey { .. }
+            | AccountChange::ReplaceRecoveryKey { .. }
+            | AccountChange::SetRecoveryKey { .. },
+        ) => Some(CredentialId::from_bytes(bits).to_string()),
         Change::ResendInvitation { .. }
         | Change::ShareInvitation { .. }
         | Change::ReEnrolUser { .. }
@@ -333,9 +384,14 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         | Change::ArchivePermission { .. }
         | Change::RestorePermission { .. }
         | Change::RevokeAssignment { .. }
-        | Change::OwnAccount(AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } | AccountChange::Recover { .. }) => {
-            None
-        }
+        | Change::OwnAccount(
+            AccountChange::RenamePasskey { .. }
+            | AccountChange::RemovePasskey { .. }
+            | AccountChange::DeactivateCredential { .. }
+            | AccountChange::ActivateCredential { .. }
+            | AccountChange::AllowCredential { .. }
+            | AccountChange::Recover { .. },
+        ) => None,
     }
 }
 

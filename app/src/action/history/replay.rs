@@ -12,12 +12,12 @@
 use super::{
     checkpoint::{Checkpoint, CheckpointError},
     entry::{
-        BreakGlass, Credentials, Entry, EntryError, Genesis, Hashes, Registration, SignedAction, SignedRecovery, Statement, What,
-        server_key,
+        BreakGlass, Credentials, Enrolment, Entry, EntryError, Genesis, Grounds, Hashes, NewSigner, Registration, SignedAction,
+        SignedRecovery, SignerKey, SigningKey, Statement, What, server_key,
     },
     merkle::Frontier,
     reader::created,
-    state::{Index, Passkey, Permission, State, User},
+    state::{self, Chosen, Index, Permission, RecoveryKey, State, User},
 };
 use crate::{
     action::{
@@ -25,11 +25,13 @@ use crate::{
         bytes::Bytes,
         challenge::sha256,
         change::Change,
+        client_data::{Ceremony, check_key_client_data},
         cose::{InvalidSignature, PublicKey},
         document::{self, Document, DocumentError},
+        key::{KeyError, KeySignature, NewKey},
         recovery_key::recovery_message,
         rules::{self, Denial, Facts, Signer},
-        verify::{AssertionError, RegistrationError},
+        verify::{AssertionError, CeremonyError, RegistrationError},
     },
     domain::{
         id::{ActionId, CredentialId, OrganizationId, PermissionId, UserId},
@@ -88,6 +90,15 @@ pub enum ReplayError {
     /// A registration that doesn't hold.
     #[error("the passkey's registration doesn't hold: {0}")]
     Registration(#[from] RegistrationError),
+    /// A key that doesn't hold.
+    #[error("the key's registration doesn't hold: {0}")]
+    Key(#[from] KeyError),
+    /// What was registered isn't what the recovery key signed.
+    #[error("what was registered isn't what the recovery key signed")]
+    NotNamed,
+    /// Nobody allowed this at this point.
+    #[error("{0} didn't let anyone add a credential at this point")]
+    NotAllowed(UserId),
     /// The server's statement is about another entry.
     #[error("the server's statement is about another entry than this one")]
     Statement,
@@ -178,6 +189,12 @@ pub struct PendingSignature {
     signature: Vec<u8>,
 }
 
+impl From<KeySignature> for PendingSignature {
+    fn from(KeySignature { key, message, signature }: KeySignature) -> Self {
+        Self { key, message, signature }
+    }
+}
+
 impl PendingSignature {
     /// Does the mathematics.
     ///
@@ -247,6 +264,7 @@ impl Replay {
             (Some(begun), What::Registration(registration)) => vec![begun.register(&registration)?],
             (Some(begun), What::Action(action)) => begun.act(&action, entry.executed_at)?,
             (Some(begun), What::Recovery(recovery)) => begun.recover(&recovery, entry.executed_at)?,
+            (Some(begun), What::Enrolment(enrolment)) => begun.enrol(&enrolment, entry.executed_at)?,
             (Some(begun), What::BreakGlass(order)) => vec![begun.break_glass(&order, entry.index, entry.executed_at)?],
         };
         self.tree.append(line.as_bytes());
@@ -329,15 +347,92 @@ impl Begun {
         self.check_site(&credentials.rp_id, &credentials.origin)?;
         let key = credentials.check_passkey(self.rp_id_hash)?;
         let (recovery_key, message) = credentials.recovery_proof().ok_or(ReplayError::RecoveryKey)?;
-        let passkey = Passkey { owner: user, key, chosen: credentials.passkey.credential_id.0.clone() };
-        self.state.add_passkey(&mut self.index, credentials.passkey.id, passkey).map_err(ReplayError::IdTaken)?;
-        let id = credentials.recovery_key.id;
-        self.state.set_recovery_key(&mut self.index, id, user, recovery_key.clone()).map_err(ReplayError::IdTaken)?;
+        self.add_passkey(credentials.passkey.id, user, key, &credentials.passkey.credential_id)?;
+        let new = RecoveryKey { id: credentials.recovery_key.id, key: recovery_key.clone(), chosen: None };
+        self.state.set_recovery_key(&mut self.index, user, new).map_err(ReplayError::IdTaken)?;
         self.state.alter(user, |user| {
             user.status = UserStatus::Active;
             user.is_registered = true;
         });
         Ok(PendingSignature { key: recovery_key, message, signature: credentials.recovery_key.signature.0.clone() })
+    }
+
+    fn add_passkey(&mut self, id: CredentialId, owner: UserId, key: SigningKey, chosen: &Bytes) -> Result<(), ReplayError> {
+        let signer = state::Signer { owner, key: SignerKey::Passkey(key), chosen: Chosen::Passkey(chosen.0.clone()), is_active: true };
+        self.state.add_signer(&mut self.index, id, signer).map_err(ReplayError::IdTaken)
+    }
+
+    /// A key that somebody brings, to sign with; the signature that proves it.
+    fn add_key(&mut self, id: CredentialId, owner: UserId, new: &NewKey, challenge: &Bytes) -> Result<PendingSignature, ReplayError> {
+        let proof = new.check(&challenge.0, sha256(&new.client_data.0))?;
+        let chosen = Chosen::Key(new.credential_id.to_string());
+        let signer = state::Signer { owner, key: SignerKey::Key(proof.key.clone()), chosen, is_active: true };
+        self.state.add_signer(&mut self.index, id, signer).map_err(ReplayError::IdTaken)?;
+        Ok(proof.into())
+    }
+
+    /// The same, to recover with.
+    fn set_own_recovery_key(
+        &mut self,
+        id: CredentialId,
+        owner: UserId,
+        new: &NewKey,
+        challenge: &Bytes,
+    ) -> Result<PendingSignature, ReplayError> {
+        let proof = new.check(&challenge.0, sha256(&new.client_data.0))?;
+        let chosen = Some(Chosen::Key(new.credential_id.to_string()));
+        let recovery_key = RecoveryKey { id, key: proof.key.clone(), chosen };
+        self.state.set_recovery_key(&mut self.index, owner, recovery_key).map_err(ReplayError::IdTaken)?;
+        Ok(proof.into())
+    }
+
+    /// What someone registered through the API, with the signatures that prove it.
+    fn enrol(&mut self, enrolment: &Enrolment, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
+        self.check_site(&enrolment.rp_id, &enrolment.origin)?;
+        let user = &enrolment.user;
+        let now = self.state.users.get(&user.id).filter(|now| now.email == user.email);
+        let mut signatures = Vec::new();
+        match &enrolment.grounds {
+            Grounds::Invitation => {
+                let is_invited = |now: &User| now.status == UserStatus::Invited && !now.is_registered && !now.is_revoked;
+                if !now.is_some_and(is_invited) || enrolment.signer.is_none() {
+                    return Err(ReplayError::NotInvited(user.id));
+                }
+                self.state.alter(user.id, |user| (user.status, user.is_registered) = (UserStatus::Active, true));
+            }
+            Grounds::Code { action } => {
+                let is_active = now.is_some_and(|now| now.status == UserStatus::Active);
+                if !is_active || !self.index.take_allowance(user.id, *action, executed_at) {
+                    return Err(ReplayError::NotAllowed(user.id));
+                }
+            }
+            Grounds::Recovery(proof) => {
+                if !now.is_some_and(|now| now.status == UserStatus::Active) || enrolment.signer.is_none() {
+                    return Err(ReplayError::Actor(user.id));
+                }
+                let old = self.index.recovery_key(user.id).filter(|old| old.id == proof.credential);
+                let key = old.ok_or(ReplayError::Credential(proof.credential))?.key.clone();
+                check_key_client_data(&proof.client_data.0, Ceremony::KeyUse, &proof.new_credentials.0)
+                    .map_err(|error| ReplayError::Assertion(CeremonyError::from(error).into()))?;
+                if !enrolment.is_named_by(proof) {
+                    return Err(ReplayError::NotNamed);
+                }
+                signatures.push(PendingSignature { key, message: proof.client_data.0.clone(), signature: proof.signature.0.clone() });
+                self.state.drop_credentials(&mut self.index, user.id);
+            }
+        }
+        match &enrolment.signer {
+            Some(NewSigner::Passkey(passkey)) => {
+                let key = enrolment.check_passkey(passkey, self.rp_id_hash)?;
+                self.add_passkey(passkey.id, user.id, key, &passkey.credential_id)?;
+            }
+            Some(NewSigner::Key(new)) => signatures.push(self.add_key(new.id, user.id, &new.key, &enrolment.challenge)?),
+            None => {}
+        }
+        if let Some(new) = &enrolment.recovery_key {
+            signatures.push(self.set_own_recovery_key(new.id, user.id, &new.key, &enrolment.challenge)?);
+        }
+        Ok(signatures)
     }
 
     /// The document in an entry: this history's, for the first time, in time, and by someone active.
@@ -373,6 +468,9 @@ impl Begun {
         let mut signatures = vec![signature];
         if let Change::OwnAccount(change) = &document.change {
             signatures.extend(self.take_in(change, actor, &document.origin, CredentialId::from_bytes(bits))?);
+            if let AccountChange::AllowCredential { until } = change {
+                self.index.allow(actor, document.id, *until);
+            }
         }
         self.state.apply(&mut self.index, document.change, bits);
         Ok(signatures)
@@ -391,8 +489,15 @@ impl Begun {
             AccountChange::ReplaceRecoveryKey { challenge, recovery_key } => {
                 self.take_in_recovery_key(recovery_key, challenge, owner, id).map(Some)
             }
+            AccountChange::AddKey { challenge, key, .. } => self.add_key(id, owner, key, challenge).map(Some),
+            AccountChange::SetRecoveryKey { challenge, key, .. } => self.set_own_recovery_key(id, owner, key, challenge).map(Some),
             // What a recovery brings isn't brought by an action: the rules say so.
-            AccountChange::RenamePasskey { .. } | AccountChange::RemovePasskey { .. } | AccountChange::Recover { .. } => Ok(None),
+            AccountChange::RenamePasskey { .. }
+            | AccountChange::RemovePasskey { .. }
+            | AccountChange::DeactivateCredential { .. }
+            | AccountChange::ActivateCredential { .. }
+            | AccountChange::AllowCredential { .. }
+            | AccountChange::Recover { .. } => Ok(None),
         }
     }
 
@@ -400,11 +505,8 @@ impl Begun {
     fn recover(&mut self, recovery: &SignedRecovery, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
         let document = self.document(&recovery.document.0, executed_at)?;
         let actor = document.actor.id;
-        let (_, key) = self
-            .index
-            .recovery_key(actor)
-            .filter(|(id, _)| *id == recovery.credential)
-            .ok_or(ReplayError::Credential(recovery.credential))?;
+        let old = self.index.recovery_key(actor).filter(|old| old.id == recovery.credential);
+        let key = &old.ok_or(ReplayError::Credential(recovery.credential))?.key;
         let message = recovery_message(&recovery.document.0);
         let by_old_key = PendingSignature { key: key.clone(), message, signature: recovery.signature.0.clone() };
         let facts = Facts { signer: Signer::RecoveryKey, ..self.state.facts(&self.index, &document.change, actor) };
@@ -447,8 +549,7 @@ impl Begun {
 
     fn take_in_passkey(&mut self, new: &NewPasskey, owner: UserId, origin: &str, id: CredentialId) -> Result<(), ReplayError> {
         let key = new.check(origin, self.rp_id_hash)?.into();
-        let passkey = Passkey { owner, key, chosen: new.credential_id.0.clone() };
-        self.state.add_passkey(&mut self.index, id, passkey).map_err(ReplayError::IdTaken)
+        self.add_passkey(id, owner, key, &new.credential_id)
     }
 
     fn take_in_recovery_key(
@@ -459,7 +560,8 @@ impl Begun {
         id: CredentialId,
     ) -> Result<PendingSignature, ReplayError> {
         let (key, message) = new.proof(challenge).ok_or(ReplayError::RecoveryKey)?;
-        self.state.set_recovery_key(&mut self.index, id, owner, key.clone()).map_err(ReplayError::IdTaken)?;
+        let recovery_key = RecoveryKey { id, key: key.clone(), chosen: None };
+        self.state.set_recovery_key(&mut self.index, owner, recovery_key).map_err(ReplayError::IdTaken)?;
         Ok(PendingSignature { key, message, signature: new.signature.0.clone() })
     }
 
@@ -470,19 +572,21 @@ impl Begun {
         challenge: [u8; 32],
     ) -> Result<PendingSignature, ReplayError> {
         let hashes = Hashes { rp_id: self.rp_id_hash, challenge, client_data: sha256(&action.client_data.0) };
-        let passkey = self
+        let signer = self
             .index
-            .passkeys
+            .signers
             .get_mut(&action.credential)
-            .filter(|passkey| passkey.owner == document.actor.id)
+            .filter(|signer| signer.owner == document.actor.id && signer.is_active)
             .ok_or(ReplayError::Credential(action.credential))?;
-        let checked = action.check(document, &hashes, &passkey.key)?;
+        let checked = action.check(document, &hashes, &signer.key)?;
         let pending = PendingSignature {
             key: checked.public_key().clone(),
             message: checked.message().to_vec(),
             signature: checked.signature().to_vec(),
         };
-        passkey.key.sign_count = checked.signature_was_valid()?.sign_count;
+        if let (Some(verified), SignerKey::Passkey(key)) = (checked.signature_was_valid()?, &mut signer.key) {
+            key.sign_count = verified.sign_count;
+        }
         Ok(pending)
     }
 

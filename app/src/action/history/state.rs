@@ -1,19 +1,20 @@
 //! What an organization is after so many entries: users, permissions, assignments, credentials. Replaying a history makes
 //! one, and it must be the one that the database holds.
 
-use super::entry::SigningKey;
+use super::entry::SignerKey;
 use crate::{
     action::{
         account_change::AccountChange,
         bytes::Bytes,
         change::Change,
         cose::PublicKey,
-        rules::{Facts, PasskeyFacts, PermissionFacts, Signer, UserFacts},
+        rules::{self, Facts, PasskeyFacts, PermissionFacts, UserFacts},
     },
     domain::{
-        id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::Operations,
         text::{EmailAddress, ExternalId, OrganizationName, PermissionName},
+        time::Timestamp,
         user::{UserKind, UserStatus},
     },
 };
@@ -76,31 +77,84 @@ pub(super) struct Index {
     holders: HashMap<PermissionId, u64>,
     /// What each user signs with.
     owned: HashMap<UserId, Owned>,
-    pub(super) passkeys: HashMap<CredentialId, Passkey>,
-    /// The ids that authenticators chose for these.
-    chosen: HashSet<Vec<u8>>,
+    pub(super) signers: HashMap<CredentialId, Signer>,
+    /// The ids that were chosen for these, and for recovery keys that programs brought.
+    chosen: HashSet<Chosen>,
+    /// Who let whoever has a code add a credential, by which action, and until when.
+    allowed: HashMap<UserId, (ActionId, Timestamp)>,
 }
 
 /// What a user signs with.
 #[derive(Debug, Clone, Default)]
 struct Owned {
-    passkeys: BTreeSet<CredentialId>,
-    recovery_key: Option<(CredentialId, PublicKey)>,
+    signers: BTreeSet<CredentialId>,
+    recovery_key: Option<RecoveryKey>,
 }
 
-/// A passkey that can sign.
+/// The key that an account is recovered with.
 #[derive(Debug, Clone)]
-pub(super) struct Passkey {
+pub(super) struct RecoveryKey {
+    pub(super) id: CredentialId,
+    pub(super) key: PublicKey,
+    /// The id that its owner chose; none, of a recovery kit's.
+    pub(super) chosen: Option<Chosen>,
+}
+
+/// A passkey or a key.
+#[derive(Debug, Clone)]
+pub(super) struct Signer {
     pub(super) owner: UserId,
-    pub(super) key: SigningKey,
-    /// The id that its authenticator chose.
-    pub(super) chosen: Vec<u8>,
+    pub(super) key: SignerKey,
+    /// The id that its authenticator, or its owner, chose.
+    pub(super) chosen: Chosen,
+    /// Whether it can sign.
+    pub(super) is_active: bool,
+}
+
+/// The id that was chosen for a passkey or a key; no two have the same.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) enum Chosen {
+    /// By an authenticator.
+    Passkey(Vec<u8>),
+    /// By a key's owner.
+    Key(String),
+}
+
+impl std::fmt::Display for Chosen {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Passkey(id) => std::fmt::Display::fmt(&Bytes(id.clone()), f),
+            Self::Key(id) => f.write_str(id),
+        }
+    }
 }
 
 impl Index {
     /// A user's recovery key.
-    pub(super) fn recovery_key(&self, owner: UserId) -> Option<&(CredentialId, PublicKey)> {
+    pub(super) fn recovery_key(&self, owner: UserId) -> Option<&RecoveryKey> {
         self.owned.get(&owner)?.recovery_key.as_ref()
+    }
+
+    fn set_active(&mut self, id: CredentialId, is_active: bool) {
+        if let Some(signer) = self.signers.get_mut(&id) {
+            signer.is_active = is_active;
+        }
+    }
+
+    /// How many passkeys and keys of this user can sign.
+    fn active_signers(&self, owner: UserId) -> usize {
+        let is_active = |id: &&CredentialId| self.signers.get(id).is_some_and(|signer| signer.is_active);
+        self.owned.get(&owner).map_or(0, |has| has.signers.iter().filter(is_active).count())
+    }
+
+    /// Notes that this user lets whoever has a code add one credential.
+    pub(super) fn allow(&mut self, owner: UserId, action: ActionId, until: Timestamp) {
+        self.allowed.insert(owner, (action, until));
+    }
+
+    /// Whether this user still allowed this at this time, by this action; it is used up.
+    pub(super) fn take_allowance(&mut self, owner: UserId, action: ActionId, at: Timestamp) -> bool {
+        self.allowed.remove(&owner).is_some_and(|(allowed, until)| allowed == action && at < until)
     }
 }
 
@@ -159,28 +213,35 @@ impl State {
                 .full_admins
                 .iter()
                 .any(|id| Some(*id) != user_id && self.users.get(id).is_some_and(|user| user.status == UserStatus::Active)),
-            signer: Signer::Passkey,
+            signer: rules::Signer::Passkey,
             passkey: match change {
-                Change::OwnAccount(AccountChange::RenamePasskey { id, .. } | AccountChange::RemovePasskey { id, .. }) => {
-                    index.owned.get(&actor).filter(|owned| owned.passkeys.contains(id)).map(|_| PasskeyFacts { name: None })
-                }
+                Change::OwnAccount(
+                    AccountChange::RenamePasskey { id, .. }
+                    | AccountChange::RemovePasskey { id, .. }
+                    | AccountChange::DeactivateCredential { id, .. }
+                    | AccountChange::ActivateCredential { id, .. },
+                ) => index
+                    .signers
+                    .get(id)
+                    .filter(|signer| signer.owner == actor)
+                    .map(|signer| PasskeyFacts { name: None, is_active: signer.is_active }),
                 _ => None,
             },
-            passkeys: index.owned.get(&actor).map_or(0, |owned| owned.passkeys.len()),
+            passkeys: index.active_signers(actor),
         }
     }
 
-    /// Takes a new passkey in.
+    /// Takes a new passkey or key in.
     ///
     /// # Errors
-    /// The id that is in use already: ours, or the one that the authenticator chose.
-    pub(super) fn add_passkey(&mut self, index: &mut Index, id: CredentialId, passkey: Passkey) -> Result<(), String> {
-        if !index.chosen.insert(passkey.chosen.clone()) {
-            return Err(Bytes(passkey.chosen).to_string());
+    /// The id that is in use already: ours, or the one that was chosen.
+    pub(super) fn add_signer(&mut self, index: &mut Index, id: CredentialId, signer: Signer) -> Result<(), String> {
+        if !index.chosen.insert(signer.chosen.clone()) {
+            return Err(signer.chosen.to_string());
         }
-        self.add_credential(id, passkey.owner)?;
-        index.owned.entry(passkey.owner).or_default().passkeys.insert(id);
-        index.passkeys.insert(id, passkey);
+        self.add_credential(id, signer.owner)?;
+        index.owned.entry(signer.owner).or_default().signers.insert(id);
+        index.signers.insert(id, signer);
         Ok(())
     }
 
@@ -188,9 +249,18 @@ impl State {
     ///
     /// # Errors
     /// The id that is in use already.
-    pub(super) fn set_recovery_key(&mut self, index: &mut Index, id: CredentialId, owner: UserId, key: PublicKey) -> Result<(), String> {
-        if let Some((old, _)) = index.owned.entry(owner).or_default().recovery_key.replace((id, key)) {
-            self.credentials.remove(&old);
+    pub(super) fn set_recovery_key(&mut self, index: &mut Index, owner: UserId, new: RecoveryKey) -> Result<(), String> {
+        if let Some(chosen) = &new.chosen
+            && !index.chosen.insert(chosen.clone())
+        {
+            return Err(chosen.to_string());
+        }
+        let id = new.id;
+        if let Some(old) = index.owned.entry(owner).or_default().recovery_key.replace(new) {
+            self.credentials.remove(&old.id);
+            if let Some(chosen) = &old.chosen {
+                index.chosen.remove(chosen);
+            }
         }
         self.add_credential(id, owner)
     }
@@ -276,9 +346,14 @@ impl State {
                 });
                 self.let_go(index, permission.id, user.id);
             }
-            Change::OwnAccount(AccountChange::RemovePasskey { id, .. }) => self.drop_passkey(index, id),
+            Change::OwnAccount(AccountChange::RemovePasskey { id, .. }) => self.drop_signer(index, id),
+            Change::OwnAccount(AccountChange::DeactivateCredential { id, .. }) => index.set_active(id, false),
+            Change::OwnAccount(AccountChange::ActivateCredential { id, .. }) => index.set_active(id, true),
             Change::OwnAccount(
                 AccountChange::AddPasskey { .. }
+                | AccountChange::AddKey { .. }
+                | AccountChange::SetRecoveryKey { .. }
+                | AccountChange::AllowCredential { .. }
                 | AccountChange::RenamePasskey { .. }
                 | AccountChange::ReplaceRecoveryKey { .. }
                 | AccountChange::Recover { .. },
@@ -308,21 +383,25 @@ impl State {
     }
 
     pub(super) fn drop_credentials(&mut self, index: &mut Index, id: UserId) {
-        let Owned { passkeys, recovery_key } = index.owned.remove(&id).unwrap_or_default();
-        for passkey in passkeys {
-            self.drop_passkey(index, passkey);
+        let Owned { signers, recovery_key } = index.owned.remove(&id).unwrap_or_default();
+        for signer in signers {
+            self.drop_signer(index, signer);
         }
-        if let Some((recovery_key, _)) = recovery_key {
-            self.credentials.remove(&recovery_key);
+        if let Some(recovery_key) = recovery_key {
+            self.credentials.remove(&recovery_key.id);
+            if let Some(chosen) = &recovery_key.chosen {
+                index.chosen.remove(chosen);
+            }
         }
+        index.allowed.remove(&id);
     }
 
-    fn drop_passkey(&mut self, index: &mut Index, id: CredentialId) {
+    fn drop_signer(&mut self, index: &mut Index, id: CredentialId) {
         self.credentials.remove(&id);
-        let Some(passkey) = index.passkeys.remove(&id) else { return };
-        index.chosen.remove(&passkey.chosen);
-        if let Some(owned) = index.owned.get_mut(&passkey.owner) {
-            owned.passkeys.remove(&id);
+        let Some(signer) = index.signers.remove(&id) else { return };
+        index.chosen.remove(&signer.chosen);
+        if let Some(owned) = index.owned.get_mut(&signer.owner) {
+            owned.signers.remove(&id);
         }
     }
 

@@ -67,7 +67,7 @@ fn facts(status: UserStatus) -> Facts {
         taken: None,
         another_full_admin: true,
         signer: Signer::Passkey,
-        passkey: Some(PasskeyFacts { name: Some(PasskeyName::parse("YubiKey").unwrap()) }),
+        passkey: Some(PasskeyFacts { name: Some(PasskeyName::parse("YubiKey").unwrap()), is_active: true }),
         passkeys: 2,
     }
 }
@@ -564,8 +564,9 @@ fn about_ones_own_passkeys() {
             alter(facts);
         })
     };
-    let renamed: fn(&mut Facts) = |facts| facts.passkey = Some(PasskeyFacts { name: Some(PasskeyName::parse("Safe").unwrap()) });
-    let unknown: fn(&mut Facts) = |facts| facts.passkey = Some(PasskeyFacts { name: None });
+    let renamed: fn(&mut Facts) =
+        |facts| facts.passkey = Some(PasskeyFacts { name: Some(PasskeyName::parse("Safe").unwrap()), is_active: true });
+    let unknown: fn(&mut Facts) = |facts| facts.passkey = Some(PasskeyFacts { name: None, is_active: true });
     let gone: fn(&mut Facts) = |facts| facts.passkey = None;
     let by_kit: fn(&mut Facts) = |facts| facts.signer = Signer::RecoveryKey;
     let taken: fn(&mut Facts) = |facts| facts.taken = Some("YubiKey".to_owned());

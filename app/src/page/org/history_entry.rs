@@ -9,7 +9,8 @@ use crate::{
         authenticator_data::AuthenticatorData,
         bytes::Bytes,
         document::{self, Document},
-        history::entry::{BreakGlass, Credentials, Entry, SignedAction, SignedRecovery, What},
+        history::entry::{BreakGlass, Credentials, Enrolment, Entry, Grounds, NewSigner, SignedAction, SignedRecovery, What},
+        key::NewKey,
         sentence::details,
     },
     browser::verify_entry::verify_page,
@@ -114,6 +115,7 @@ fn content(entry: &Entry, page: &HistoryPage, challenge: Option<[u8; 32]>) -> An
         What::Action(action) => action_proof(action, challenge),
         What::Recovery(recovery) => recovery_proof(recovery, challenge),
         What::BreakGlass(order) => break_glass_proof(order),
+        What::Enrolment(enrolment) => enrolment_proof(enrolment),
         What::Genesis(genesis) => view! {
             <dl class="particulars">
                 {fact("Organization", genesis.name.to_string())}
@@ -172,7 +174,11 @@ fn action_proof(action: &SignedAction, challenge: Option<[u8; 32]>) -> AnyView {
                 }}
                 {coded("Passkey id", action.credential.to_string())}
                 {challenge.map(|challenge| coded("Challenge", Bytes(challenge.to_vec()).to_string()))}
-                {AuthenticatorData::parse(&action.authenticator_data.0).ok().map(|data| said(&data))}
+                {action
+                    .authenticator_data
+                    .as_ref()
+                    .and_then(|data| AuthenticatorData::parse(&data.0).ok())
+                    .map(|data| said(&data))}
             </dl>
         </section>
         <section>
@@ -182,11 +188,75 @@ fn action_proof(action: &SignedAction, challenge: Option<[u8; 32]>) -> AnyView {
             <details>
                 <summary>"The signed bytes"</summary>
                 {part("Document, as text", text(&action.document))}
-                {part("Client data, as text: what the browser says", text(&action.client_data))}
-                {part("Authenticator data, hexadecimal: what the passkey says", HEXLOWER.encode(&action.authenticator_data.0))}
-                {part("Signature over authenticator data and SHA-256 of client data, hexadecimal", HEXLOWER.encode(&action.signature.0))}
+                {part("Client data, as text: what the browser or the program says", text(&action.client_data))}
+                {match &action.authenticator_data {
+                    Some(data) => view! {
+                        {part("Authenticator data, hexadecimal: what the passkey says", HEXLOWER.encode(&data.0))}
+                        {part("Signature over authenticator data and SHA-256 of client data, hexadecimal", HEXLOWER.encode(&action.signature.0))}
+                    }
+                    .into_any(),
+                    None => part("Signature over client data, hexadecimal", HEXLOWER.encode(&action.signature.0)),
+                }}
             </details>
         </section>
+    }
+    .into_any()
+}
+
+/// What was registered through the API, and what lets its owner.
+fn enrolment_proof(enrolment: &Enrolment) -> AnyView {
+    let grounds = match &enrolment.grounds {
+        Grounds::Invitation => fact("Let in by", "An invitation and its code".to_owned()),
+        Grounds::Code { action } => coded("Let in by a code that this action allowed", action.to_string()),
+        Grounds::Recovery(proof) => coded("Let in by the recovery key", proof.credential.to_string()),
+    };
+    let signer = enrolment.signer.as_ref().map(|signer| match signer {
+        NewSigner::Passkey(passkey) => coded("Passkey id", passkey.id.to_string()),
+        NewSigner::Key(key) => coded("Key id", key.id.to_string()),
+    });
+    view! {
+        <section>
+            <h2>"What was registered"</h2>
+            <dl class="particulars">
+                {coded("User id", enrolment.user.id.to_string())}
+                {grounds}
+                {signer}
+                {enrolment.recovery_key.as_ref().map(|key| coded("Recovery key id", key.id.to_string()))}
+                {fact("Registered at", enrolment.origin.clone())}
+                {coded("Challenge", enrolment.challenge.to_string())}
+            </dl>
+            <details>
+                <summary>"The signed bytes"</summary>
+                {enrolment
+                    .signer
+                    .as_ref()
+                    .map(|signer| match signer {
+                        NewSigner::Passkey(passkey) => view! {
+                            {part("Client data, as text: what the browser says", text(&passkey.client_data))}
+                            {part("Attestation object, hexadecimal", HEXLOWER.encode(&passkey.attestation_object.0))}
+                        }
+                        .into_any(),
+                        NewSigner::Key(registered) => key_parts(&registered.key),
+                    })}
+                {enrolment.recovery_key.as_ref().map(|registered| key_parts(&registered.key))}
+                {match &enrolment.grounds {
+                    Grounds::Recovery(proof) => view! {
+                        {part("What the recovery key signed, as text", text(&proof.new_credentials))}
+                        {part("Its signature, hexadecimal", HEXLOWER.encode(&proof.signature.0))}
+                    }
+                    .into_any(),
+                    Grounds::Invitation | Grounds::Code { .. } => ().into_any(),
+                }}
+            </details>
+        </section>
+    }
+    .into_any()
+}
+
+fn key_parts(key: &NewKey) -> AnyView {
+    view! {
+        {part("Client data, as text: what the program says", text(&key.client_data))}
+        {part("Key and its signature, as text", text(&key.attestation))}
     }
     .into_any()
 }

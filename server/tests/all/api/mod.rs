@@ -1,9 +1,11 @@
 //! The HTTP API, as a program sees it.
 
+mod credentials;
 mod http;
 mod log_in;
 mod logs;
 mod permissions;
+mod registration;
 mod signing;
 mod users;
 

@@ -6,12 +6,13 @@ use crate::support::{
     app::TestApp,
     database::TestDatabase,
     device::{Device, RecoveryKit},
-    own_account::{removing, renaming},
+    own_account::{passkey_name, removing, renaming},
     person::Person,
     signing::{assign, create_user, terms, update},
 };
 use app::{
     action::{
+        account_change::AccountChange,
         change::{Change, PermissionRef, UserRef},
         history::{replay::Replay, state::State},
     },
@@ -22,7 +23,7 @@ use app::{
     },
     rpc::permissions::PermissionRow,
 };
-use server::action::Actor;
+use server::{action::Actor, storage::credentials};
 use std::collections::BTreeMap;
 
 on_sqlite!(random_changes_leave_a_history_that_replays_to_the_database);
@@ -33,13 +34,13 @@ async fn random_changes_leave_a_history_that_replays_to_the_database(database: &
     let chosen = std::env::var("COUNTERSIGN_TEST_SEED").ok();
     let seeds = match &chosen {
         Some(seed) => vec![seed.parse().expect("a number")],
-        None => vec![1, 2, 3, 4],
+        None => vec![1, 2, 3, 4, 6],
     };
     let app = TestApp::init(database).await;
     let mut outcomes = Outcomes::default();
     for seed in seeds {
         let mut town = Town::found(&app, seed).await;
-        for _ in 0..140 {
+        for _ in 0..150 {
             town.try_something(&mut outcomes).await;
         }
         town.compare(seed).await;
@@ -82,6 +83,10 @@ enum Kind {
     RenamePasskey,
     RemovePasskey,
     ReplaceRecoveryKey,
+    AddKey,
+    SetRecoveryKey,
+    DeactivateCredential,
+    ActivateCredential,
     /// Someone lost every passkey, and has their kit.
     Recover,
     /// The operator lets someone enrol again.
@@ -91,7 +96,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 25] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -110,6 +115,10 @@ impl Kind {
         Self::RenamePasskey,
         Self::RemovePasskey,
         Self::ReplaceRecoveryKey,
+        Self::AddKey,
+        Self::SetRecoveryKey,
+        Self::DeactivateCredential,
+        Self::ActivateCredential,
         Self::Recover,
         Self::BreakGlass,
         Self::Accept,
@@ -307,6 +316,10 @@ impl Town {
             | Kind::RenamePasskey
             | Kind::RemovePasskey
             | Kind::ReplaceRecoveryKey
+            | Kind::AddKey
+            | Kind::SetRecoveryKey
+            | Kind::DeactivateCredential
+            | Kind::ActivateCredential
             | Kind::Recover
             | Kind::BreakGlass
             | Kind::Accept => return None,
@@ -369,6 +382,19 @@ impl Town {
                 if kind == Kind::RemovePasskey { removing(passkey.id, &passkey.name) } else { renaming(passkey.id, &passkey.name, &name) }
             }
             Kind::ReplaceRecoveryKey => person.replacing_kit().await.0,
+            Kind::AddKey => person.adding_key(&name, whose > 0).await,
+            Kind::SetRecoveryKey => person.setting_recovery_key(&name, whose > 0).await,
+            Kind::DeactivateCredential | Kind::ActivateCredential => {
+                let all = self.app.credentials(self.organization, self.people[who].1).await;
+                // Never the one of the device that they sign with.
+                let (id, name) = all.get(1 + which % all.len().max(2).saturating_sub(1)).unwrap_or(&all[0]).clone();
+                let name = passkey_name(&name);
+                Change::OwnAccount(if kind == Kind::DeactivateCredential {
+                    AccountChange::DeactivateCredential { id, name }
+                } else {
+                    AccountChange::ActivateCredential { id, name }
+                })
+            }
             _ => return None,
         };
         Some((who, change))
@@ -378,6 +404,11 @@ impl Town {
     async fn recover(&mut self, who: usize, state: &State) -> bool {
         let (person, id) = &mut self.people[who];
         if state.users.get(id).is_none_or(|user| user.status != UserStatus::Active) {
+            return false;
+        }
+        // Whoever brought a recovery key of their own has no kit any more.
+        let kit = credentials::find_recovery_key(&mut *self.app.connection().await, self.organization, *id).await.unwrap();
+        if kit.is_none() {
             return false;
         }
         let old = std::mem::replace(&mut person.kit, RecoveryKit::new());

@@ -3,7 +3,7 @@
 use super::{
     app::TestApp,
     device::Device,
-    own_account::{removing, renaming},
+    own_account::{passkey_name, removing, renaming},
     person::Person,
     signing::{assign, create_permission, terms, update},
 };
@@ -16,6 +16,7 @@ use app::{
         id::{ActionId, AssignmentId, CredentialId},
         operation::Operation,
         text::{EmailAddress, ExternalId},
+        time::Timestamp,
         user::UserKind,
     },
     rpc::permissions::PermissionRow,
@@ -62,11 +63,19 @@ impl Company {
         let assignment = admin.user_details(&active).await.permissions.expect("the admin may see them")[0].assignment;
         let action = admin.prepared(&create_permission("Prepared only", &[Operation::UsersRead])).await.action;
         let passkey = admin.add_passkey("Spare", &mut Device::password_manager(&app.origin())).await;
+        let inactive = admin.add_passkey("Inactive", &mut Device::security_key(&app.origin())).await;
+        let name = passkey_name("Inactive");
+        admin.sign(&Change::OwnAccount(AccountChange::DeactivateCredential { id: inactive, name })).await;
         let own = vec![
             admin.adding("Third", &mut Device::security_key(&app.origin())).await,
             renaming(admin.passkeys().await[0], "Passkey", "First"),
             removing(passkey, "Spare"),
             admin.replacing_kit().await.0,
+            admin.adding_key("Robot", true).await,
+            admin.setting_recovery_key("Safe", true).await,
+            Change::OwnAccount(AccountChange::DeactivateCredential { id: passkey, name: passkey_name("Spare") }),
+            Change::OwnAccount(AccountChange::ActivateCredential { id: inactive, name: passkey_name("Inactive") }),
+            Change::OwnAccount(AccountChange::AllowCredential { until: Timestamp::from_millis(4_200_000_000_000) }),
         ];
         Self { admin, active, invited, deactivated, free, held, archived, assignment, action, passkey, own, domain: domain.to_owned() }
     }
@@ -102,7 +111,7 @@ impl Company {
     }
 }
 
-const KINDS: usize = 18;
+const KINDS: usize = 23;
 
 /// A new kind of change has to be named here, and then one of it above.
 const fn place(change: &Change) -> usize {
@@ -125,6 +134,11 @@ const fn place(change: &Change) -> usize {
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => 15,
         Change::OwnAccount(AccountChange::RemovePasskey { .. }) => 16,
         Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => 17,
+        Change::OwnAccount(AccountChange::AddKey { .. }) => 18,
+        Change::OwnAccount(AccountChange::SetRecoveryKey { .. }) => 19,
+        Change::OwnAccount(AccountChange::DeactivateCredential { .. }) => 20,
+        Change::OwnAccount(AccountChange::ActivateCredential { .. }) => 21,
+        Change::OwnAccount(AccountChange::AllowCredential { .. }) => 22,
         // Nobody who is signed in can: it is told in `recovery`.
         Change::OwnAccount(AccountChange::Recover { .. }) => KINDS,
     }

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod company;
 pub mod device;
 pub mod html;
+pub mod key;
 pub mod logs;
 pub mod other_device;
 pub mod own_account;

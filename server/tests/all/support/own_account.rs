@@ -2,6 +2,7 @@
 
 use super::{
     device::{Device, RecoveryKit},
+    key::KeyPair,
     person::Person,
 };
 use app::{
@@ -44,6 +45,26 @@ impl Person {
         let challenge: Bytes = self.browser.call_json("start_new_kit", &json!({})).await.done();
         let recovery_key = kit.new_key(&challenge);
         (Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge, recovery_key }), kit)
+    }
+}
+
+impl Person {
+    /// The change that adds a new key; over a challenge of nobody's, for whoever isn't let in.
+    pub async fn adding_key(&self, name: &str, is_in: bool) -> Change {
+        let challenge = self.challenge(is_in).await;
+        let key = KeyPair::ed25519().new_key(&challenge.to_string());
+        Change::OwnAccount(AccountChange::AddKey { name: passkey_name(name), challenge, key })
+    }
+
+    /// The same, for a recovery key of their own.
+    pub async fn setting_recovery_key(&self, name: &str, is_in: bool) -> Change {
+        let challenge = self.challenge(is_in).await;
+        let key = KeyPair::p256().new_key(&challenge.to_string());
+        Change::OwnAccount(AccountChange::SetRecoveryKey { name: passkey_name(name), challenge, key, sealed: None })
+    }
+
+    async fn challenge(&self, is_in: bool) -> Bytes {
+        if is_in { self.browser.call_json("start_new_kit", &json!({})).await.done() } else { Bytes(vec![7; 32]) }
     }
 }
 

@@ -14,7 +14,8 @@ use app::{
         history::{replay::Replay, state},
     },
     domain::{
-        id::OrganizationId,
+        credential::CredentialKind,
+        id::{CredentialId, OrganizationId, UserId},
         operation::{Operation, Operations},
         text::{EmailAddress, OrganizationName, PermissionName},
         user::UserKind,
@@ -26,7 +27,7 @@ use app::{
     },
 };
 use serde_json::{Value, json};
-use server::storage::{Connection, permissions, users};
+use server::storage::{Connection, credentials, permissions, users};
 use sqlx::AssertSqlSafe;
 use std::collections::BTreeMap;
 
@@ -153,6 +154,13 @@ impl TestApp {
             admin.give(permission, &user).await;
         }
         (person, user)
+    }
+
+    /// What a user signs with, oldest first: our ids, and what they call it.
+    pub async fn credentials(&self, organization: OrganizationId, user: UserId) -> Vec<(CredentialId, String)> {
+        let all = credentials::list(&mut *self.connection().await, organization, user).await.unwrap();
+        let signs = all.into_iter().filter(|credential| credential.kind != CredentialKind::RecoveryKey);
+        signs.map(|credential| (credential.id, credential.name)).collect()
     }
 
     /// The lines of an organization's history and the checkpoint over them, as an export has them.

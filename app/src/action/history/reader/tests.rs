@@ -129,7 +129,7 @@ fn signed(document: &Document, signer: u8) -> SignedAction {
         created: created(&document.change, created_id(&challenge(&bytes))),
         document: Bytes(bytes),
         credential: passkey(signer),
-        authenticator_data: Bytes(authenticator_data),
+        authenticator_data: Some(Bytes(authenticator_data)),
         client_data: Bytes(client_data),
         signature: Bytes(signature.to_der().as_bytes().to_vec()),
     }
@@ -141,9 +141,10 @@ fn read(line: &str, registrations: &[Entry]) -> Result<(), Problem> {
     let What::Action(action) = &entry.what else { panic!("no action") };
     let document = document(&entry, &action.document)?;
     let rp_id = sha256(document.rp_id.as_bytes());
-    let key = match registration(registrations, &entry, action.credential, &document)? {
-        Source::SignUp(credentials) => credentials.check_passkey(rp_id)?,
-        Source::Change(brought) => brought.passkey().unwrap().check(&brought.document.origin, rp_id)?.into(),
+    let key = match registration(registrations, &entry, action.credential, &document.actor, &document.rp_id)? {
+        Source::SignUp(credentials) => SignerKey::Passkey(credentials.check_passkey(rp_id)?),
+        Source::Change(brought) => brought.signer(rp_id)?.unwrap(),
+        Source::Enrolment(..) => unreachable!("nothing is enrolled here"),
     };
     let challenge = challenge(&action.document.0);
     let hashes = Hashes { rp_id, challenge, client_data: sha256(&action.client_data.0) };
@@ -220,10 +221,10 @@ fn nothing_in_it_can_be_changed_afterwards() {
     let swapped = SignedAction { document: Bytes(other.to_bytes().unwrap()), ..good.clone() };
     assert!(matches!(verdict(swapped), Err(Problem::Assertion(_))));
 
-    let unverified = SignedAction { authenticator_data: Bytes(authenticator_data(0x01, &[])), ..good.clone() };
+    let unverified = SignedAction { authenticator_data: Some(Bytes(authenticator_data(0x01, &[]))), ..good.clone() };
     assert!(matches!(verdict(unverified), Err(Problem::Assertion(_))));
 
-    let synced = SignedAction { authenticator_data: Bytes(authenticator_data(0x0d, &[])), ..good.clone() };
+    let synced = SignedAction { authenticator_data: Some(Bytes(authenticator_data(0x0d, &[]))), ..good.clone() };
     assert!(matches!(verdict(synced), Err(Problem::Assertion(_))));
 
     let forged: Signature = key(BOB).sign(b"something else");
