@@ -85,7 +85,13 @@ $(TOOLS)/binaryen-$(BINARYEN):
 	@npm install --silent --no-audit --no-fund --prefix $(TOOLS) binaryen@$(BINARYEN)
 	@touch $@
 
-packages: end2end/node_modules/.package-lock.json
+packages: end2end/node_modules/.package-lock.json $(TOOLS)/python/.installed
 end2end/node_modules/.package-lock.json: end2end/package-lock.json
 	@cd end2end && npm ci --silent --no-audit --no-fund
+	@touch $@
+
+# Makes up calls and holds the answers against the API's description (schemathesis).
+$(TOOLS)/python/.installed: end2end/requirements.txt
+	@python3 -m venv --clear $(TOOLS)/python
+	@$(TOOLS)/python/bin/pip install --quiet --disable-pip-version-check --requirement end2end/requirements.txt
 	@touch $@

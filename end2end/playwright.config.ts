@@ -35,7 +35,8 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "suite", testDir: "tests" },
+    { name: "suite", testDir: "tests", teardown: "api-coverage" },
+    { name: "api-coverage", testDir: ".", testMatch: "api-coverage.ts" },
     { name: "screenshots", testDir: ".", testMatch: "screenshots.ts" },
   ],
 });

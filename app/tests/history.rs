@@ -9,6 +9,8 @@ mod authenticator;
 mod authority;
 #[path = "history/documents.rs"]
 mod documents;
+#[path = "history/enrolment.rs"]
+mod enrolment;
 #[path = "history/own_account.rs"]
 mod own_account;
 #[path = "history/registrations.rs"]

@@ -64,12 +64,7 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
 
   office: [
     async ({ browser, server, mail }, use) => {
-      const { page, passkey, close } = await desk(browser, server);
-      const person = newPerson();
-      await createOrganization(page, mail, person, passkey);
-      const admin = await insider(page, passkey, person);
-      await close();
-      await use({ admin });
+      await use(await found(browser, server, mail));
     },
     { scope: "worker", timeout: 60_000 },
   ],
@@ -171,6 +166,16 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     for (const server of servers) await server.stop();
   },
 });
+
+/** Somebody founds an organization, and goes home. */
+export async function found(browser: Browser, server: Server, mail: MailServer): Promise<Office> {
+  const { page, passkey, close } = await desk(browser, server);
+  const person = newPerson();
+  await createOrganization(page, mail, person, passkey);
+  const admin = await insider(page, passkey, person);
+  await close();
+  return { admin };
+}
 
 /** Somebody's tab with their authenticator, for what is set up before any test. */
 async function desk(browser: Browser, server: Server): Promise<{ page: Page; passkey: Authenticator; close: () => Promise<void> }> {

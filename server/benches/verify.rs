@@ -113,7 +113,7 @@ impl Admin {
         let random = SystemRandom::new();
         let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &random).unwrap();
         let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8.as_ref(), &random).unwrap();
-        let named = UserRef { id: UserId::from_bytes([3; 16]), email: EmailAddress::parse("ada@example.org").unwrap() };
+        let named = UserRef { id: UserId::from_bytes([3; 16]), handle: EmailAddress::parse("ada@example.org").unwrap().into() };
         Self { named, key, random, signatures: 0 }
     }
 
@@ -184,6 +184,7 @@ impl Admin {
         What::Action(Box::new(SignedAction {
             document: Bytes(bytes),
             credential: PASSKEY,
+            key: None,
             authenticator_data: Some(Bytes(authenticator_data)),
             client_data: Bytes(client_data),
             signature: Bytes(self.key.sign(&self.random, &message).unwrap().as_ref().to_vec()),

@@ -22,5 +22,15 @@ CREATE UNIQUE INDEX actions_by_user_action ON actions (user_action);
 
 ALTER TABLE permissions ADD COLUMN updated_at BIGINT;
 
+-- credential: lets whoever has it register one credential through the API. Its id is the action's that allowed it, and it has
+-- bits enough that SHA-256 is hash enough, by which it is found.
+CREATE INDEX registration_codes_by_hash ON registration_codes (hash) WHERE purpose = 'credential' AND ended_at IS NULL;
+
 -- A program may bring a recovery key of its own, and leave the private half here, sealed: it is given back as it came.
 ALTER TABLE credentials ADD COLUMN sealed_private_key TEXT;
+
+-- Service accounts and access tokens are users, too: their email is their name, and no address begins like their key.
+-- In whose name an access token acts.
+ALTER TABLE users ADD COLUMN owner_id TEXT REFERENCES users (id) ON DELETE CASCADE;
+CREATE INDEX users_by_owner ON users (owner_id) WHERE owner_id IS NOT NULL;
+CREATE INDEX users_service_accounts ON users (organization_id, email_key) WHERE kind = 'ServiceAccount';

@@ -17,11 +17,15 @@ pub enum Purpose {
     CreatedId,
     /// The recovery key that a recovery registers beside a passkey gets its id.
     CreatedRecoveryKeyId,
+    /// The key of a program that an action creates gets its id.
+    CreatedKeyId,
+    /// The assignment of a program that an action creates gets its id.
+    CreatedAssignmentId,
 }
 
 impl Purpose {
     /// Every one of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::RecoveryKey,
         Self::RecoveryKeyTest,
         Self::Action,
@@ -29,6 +33,8 @@ impl Purpose {
         Self::BreakGlass,
         Self::CreatedId,
         Self::CreatedRecoveryKeyId,
+        Self::CreatedKeyId,
+        Self::CreatedAssignmentId,
     ];
 
     /// The tag that opens the framed bytes: ASCII, without a zero byte.
@@ -41,6 +47,8 @@ impl Purpose {
             Self::BreakGlass => "countersign/break-glass/v1",
             Self::CreatedId => "countersign/created-id/v1",
             Self::CreatedRecoveryKeyId => "countersign/created-recovery-key-id/v1",
+            Self::CreatedKeyId => "countersign/created-key-id/v1",
+            Self::CreatedAssignmentId => "countersign/created-assignment-id/v1",
         }
     }
 }

@@ -6,22 +6,106 @@
 
 use super::account_change::AccountChange;
 use crate::domain::{
+    handle::Handle,
     id::{AssignmentId, PermissionId, UserId},
     operation::{Operation, Operations},
-    text::{EmailAddress, ExternalId, PermissionName},
+    text::{EmailAddress, ExternalId, PermissionName, ProgramName, PublicKeyPem},
+    time::Timestamp,
     user::UserKind,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A user as a document names them.
+/// A user, a service account or an access token, as a document names them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "WrittenUser", into = "WrittenUser")]
 pub struct UserRef {
     /// Id.
     pub id: UserId,
-    /// The mail address that whoever signs knows them by.
-    pub email: EmailAddress,
+    /// What whoever signs knows them by.
+    pub handle: Handle,
+}
+
+/// The same in JSON: beside the id, a member for each kind of handle.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenUser {
+    id: UserId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<EmailAddress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    service_account: Option<ProgramName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    access_token: Option<ProgramName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owner: Option<EmailAddress>,
+}
+
+impl From<UserRef> for WrittenUser {
+    fn from(user: UserRef) -> Self {
+        let nothing = Self { id: user.id, email: None, service_account: None, access_token: None, owner: None };
+        match user.handle {
+            Handle::Email(email) => Self { email: Some(email), ..nothing },
+            Handle::ServiceAccount(name) => Self { service_account: Some(name), ..nothing },
+            Handle::AccessToken { name, owner } => Self { access_token: Some(name), owner: Some(owner), ..nothing },
+        }
+    }
+}
+
+/// Members of no kind of handle, or of several.
+#[derive(Debug, thiserror::Error)]
+#[error("a user is named by one of email, service_account, or access_token with owner")]
+struct NotOneHandle;
+
+impl TryFrom<WrittenUser> for UserRef {
+    type Error = NotOneHandle;
+
+    fn try_from(written: WrittenUser) -> Result<Self, NotOneHandle> {
+        let WrittenUser { id, email, service_account, access_token, owner } = written;
+        let handle = match (email, service_account, access_token, owner) {
+            (Some(email), None, None, None) => Handle::Email(email),
+            (None, Some(name), None, None) => Handle::ServiceAccount(name),
+            (None, None, Some(name), Some(owner)) => Handle::AccessToken { name, owner },
+            _ => return Err(NotOneHandle),
+        };
+        Ok(Self { id, handle })
+    }
+}
+
+/// What a program is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProgramTerms {
+    /// Its name.
+    pub name: ProgramName,
+    /// By which another system knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<ExternalId>,
+}
+
+/// A new service account or access token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewProgram {
+    /// What it is called.
+    pub terms: ProgramTerms,
+    /// What it signs with.
+    pub public_key: PublicKeyPem,
+    /// Until when its token counts.
+    pub until: Timestamp,
+    /// The permission that it has from the start, and what that allows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permission: Option<GivenPermission>,
+}
+
+/// A permission with what it allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GivenPermission {
+    /// Which.
+    pub permission: PermissionRef,
+    /// What it allows.
+    pub operations: Operations,
 }
 
 /// A permission as a document names it.
@@ -140,6 +224,42 @@ pub enum Change {
         /// Of whom.
         user: UserRef,
     },
+    /// Creates a service account: a program with a key, a token and rights of its own.
+    CreateServiceAccount(NewProgram),
+    /// Creates an access token of the actor's: a program acts in their name, with no more rights than they have.
+    CreateAccessToken(NewProgram),
+    /// Changes what a service account or an access token is called.
+    UpdateProgram {
+        /// Which.
+        user: UserRef,
+        /// What it is called.
+        before: ProgramTerms,
+        /// What it will be called.
+        after: ProgramTerms,
+    },
+    /// Says that a user signs in with passkeys and keys, not by single sign-on: there is no other way here.
+    KeepSignIn {
+        /// Who.
+        user: UserRef,
+    },
+    /// Creates a customer, without a mail to them: the program that signs passes on what they need to register.
+    RegisterEndUser {
+        /// Their mail address.
+        email: EmailAddress,
+        /// By which another system knows them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        external_id: Option<ExternalId>,
+    },
+    /// Signs a customer in: the program that signs passes on their token.
+    LogInEndUser {
+        /// Who.
+        user: UserRef,
+    },
+    /// Lets a customer recover without a code from a mail: their recovery key has yet to sign.
+    RecoverEndUser {
+        /// Who.
+        user: UserRef,
+    },
     /// Alters the actor's own account.
     OwnAccount(AccountChange),
 }
@@ -154,9 +274,32 @@ impl Change {
             | Self::ShareInvitation { .. }
             | Self::RevokeInvitation { .. }
             | Self::ReEnrolUser { .. } => Operation::UsersCreate,
-            Self::DeactivateUser { .. } => Operation::UsersDeactivate,
-            Self::ActivateUser { .. } => Operation::UsersActivate,
-            Self::DeleteUser { .. } => Operation::UsersDelete,
+            Self::DeactivateUser { user } => match user.handle {
+                Handle::Email(_) => Operation::UsersDeactivate,
+                Handle::ServiceAccount(_) => Operation::ServiceAccountsDeactivate,
+                // Everyone's own tokens are theirs.
+                Handle::AccessToken { .. } => return None,
+            },
+            Self::ActivateUser { user } => match user.handle {
+                Handle::Email(_) => Operation::UsersActivate,
+                Handle::ServiceAccount(_) => Operation::ServiceAccountsActivate,
+                Handle::AccessToken { .. } => return None,
+            },
+            Self::DeleteUser { user } => match user.handle {
+                Handle::Email(_) => Operation::UsersDelete,
+                Handle::ServiceAccount(_) => Operation::ServiceAccountsDelete,
+                Handle::AccessToken { .. } => return None,
+            },
+            Self::UpdateProgram { user, .. } => match user.handle {
+                Handle::Email(_) | Handle::ServiceAccount(_) => Operation::ServiceAccountsUpdate,
+                Handle::AccessToken { .. } => return None,
+            },
+            Self::CreateServiceAccount(_) => Operation::ServiceAccountsCreate,
+            Self::CreateAccessToken(_) => Operation::TokensCreate,
+            Self::KeepSignIn { .. } => Operation::UsersUpdate,
+            Self::RegisterEndUser { .. } => Operation::RegisterDelegated,
+            Self::LogInEndUser { .. } => Operation::LoginDelegated,
+            Self::RecoverEndUser { .. } => Operation::RecoverDelegated,
             Self::CreatePermission { .. } => Operation::PermissionsCreate,
             Self::UpdatePermission { .. } => Operation::PermissionsUpdate,
             Self::ArchivePermission { .. } | Self::RestorePermission { .. } => Operation::PermissionsArchive,
@@ -175,9 +318,16 @@ impl Change {
             | Self::DeactivateUser { user }
             | Self::ActivateUser { user }
             | Self::DeleteUser { user }
+            | Self::UpdateProgram { user, .. }
+            | Self::KeepSignIn { user }
+            | Self::LogInEndUser { user }
+            | Self::RecoverEndUser { user }
             | Self::AssignPermission { user, .. }
             | Self::RevokeAssignment { user, .. } => Some(user),
-            Self::CreateUser { .. }
+            Self::CreateServiceAccount(_)
+            | Self::CreateAccessToken(_)
+            | Self::RegisterEndUser { .. }
+            | Self::CreateUser { .. }
             | Self::CreatePermission { .. }
             | Self::UpdatePermission { .. }
             | Self::ArchivePermission { .. }
@@ -194,6 +344,10 @@ impl Change {
             | Self::RestorePermission { permission }
             | Self::AssignPermission { permission, .. }
             | Self::RevokeAssignment { permission, .. } => Some(permission.id),
+            Self::CreateServiceAccount(new) | Self::CreateAccessToken(new) => match &new.permission {
+                Some(given) => Some(given.permission.id),
+                None => None,
+            },
             Self::CreateUser { .. }
             | Self::ResendInvitation { .. }
             | Self::ShareInvitation { .. }
@@ -203,6 +357,39 @@ impl Change {
             | Self::ActivateUser { .. }
             | Self::DeleteUser { .. }
             | Self::CreatePermission { .. }
+            | Self::UpdateProgram { .. }
+            | Self::KeepSignIn { .. }
+            | Self::RegisterEndUser { .. }
+            | Self::LogInEndUser { .. }
+            | Self::RecoverEndUser { .. }
+            | Self::OwnAccount(_) => None,
+        }
+    }
+
+    /// The time until when something that it makes counts.
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::CreateServiceAccount(new) | Self::CreateAccessToken(new) => Some(new.until),
+            Self::OwnAccount(AccountChange::AllowCredential { until }) => Some(*until),
+            Self::CreateUser { .. }
+            | Self::ResendInvitation { .. }
+            | Self::ShareInvitation { .. }
+            | Self::RevokeInvitation { .. }
+            | Self::ReEnrolUser { .. }
+            | Self::DeactivateUser { .. }
+            | Self::ActivateUser { .. }
+            | Self::DeleteUser { .. }
+            | Self::UpdateProgram { .. }
+            | Self::KeepSignIn { .. }
+            | Self::RegisterEndUser { .. }
+            | Self::LogInEndUser { .. }
+            | Self::RecoverEndUser { .. }
+            | Self::CreatePermission { .. }
+            | Self::UpdatePermission { .. }
+            | Self::ArchivePermission { .. }
+            | Self::RestorePermission { .. }
+            | Self::AssignPermission { .. }
+            | Self::RevokeAssignment { .. }
             | Self::OwnAccount(_) => None,
         }
     }
@@ -215,6 +402,10 @@ impl Change {
             | Self::RestorePermission { permission }
             | Self::AssignPermission { permission, .. }
             | Self::RevokeAssignment { permission, .. } => Some(permission.version),
+            Self::CreateServiceAccount(new) | Self::CreateAccessToken(new) => match &new.permission {
+                Some(given) => Some(given.permission.version),
+                None => None,
+            },
             Self::CreateUser { .. }
             | Self::ResendInvitation { .. }
             | Self::ShareInvitation { .. }
@@ -224,6 +415,11 @@ impl Change {
             | Self::ActivateUser { .. }
             | Self::DeleteUser { .. }
             | Self::CreatePermission { .. }
+            | Self::UpdateProgram { .. }
+            | Self::KeepSignIn { .. }
+            | Self::RegisterEndUser { .. }
+            | Self::LogInEndUser { .. }
+            | Self::RecoverEndUser { .. }
             | Self::OwnAccount(_) => None,
         }
     }

@@ -140,7 +140,8 @@ impl Document {
 
     fn has_small_integers(&self) -> bool {
         let times = [self.issued_at, self.expires_at].map(|time| time.as_millis().unsigned_abs());
-        times.into_iter().chain(self.change.version()).all(|integer| integer < INTEGERS_END)
+        let until = self.change.until().map(|time| time.as_millis().unsigned_abs());
+        times.into_iter().chain(self.change.version()).chain(until).all(|integer| integer < INTEGERS_END)
     }
 }
 
@@ -176,6 +177,11 @@ pub fn created_recovery_key_message(challenge: &[u8; 32]) -> Vec<u8> {
     frame(Purpose::CreatedRecoveryKeyId, challenge)
 }
 
+/// The same for the key of a program that a document creates.
+pub fn created_key_message(challenge: &[u8; 32]) -> Vec<u8> {
+    frame(Purpose::CreatedKeyId, challenge)
+}
+
 /// The bits of an id: the first half of a hash.
 pub fn id_bits(hash: &[u8; 32]) -> [u8; 16] {
     let mut bits = [0; 16];
@@ -187,6 +193,18 @@ pub fn id_bits(hash: &[u8; 32]) -> [u8; 16] {
 #[cfg(feature = "ssr")]
 pub fn created_id(challenge: &[u8; 32]) -> [u8; 16] {
     id_bits(&super::challenge::sha256(&created_message(challenge)))
+}
+
+/// The bits of the id of the key of a program that a document creates.
+#[cfg(feature = "ssr")]
+pub fn created_key_id(challenge: &[u8; 32]) -> [u8; 16] {
+    id_bits(&super::challenge::sha256(&created_key_message(challenge)))
+}
+
+/// The bits of the id of the assignment of a program that a document creates.
+#[cfg(feature = "ssr")]
+pub fn created_assignment_id(challenge: &[u8; 32]) -> [u8; 16] {
+    id_bits(&super::challenge::sha256(&frame(Purpose::CreatedAssignmentId, challenge)))
 }
 
 /// The bits of the id of the recovery key that a recovery registers beside a passkey.

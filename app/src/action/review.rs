@@ -7,8 +7,8 @@ use super::{
     sentence::sentence,
 };
 use crate::domain::{
+    handle::Handle,
     id::{ActionId, OrganizationId},
-    text::EmailAddress,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub enum ReviewError {
     Organization(OrganizationId),
     /// Someone else's.
     #[error("The server's document isn't what you reviewed, so nothing was signed: it is in the name of another user, {0}.")]
-    Actor(EmailAddress),
+    Actor(Handle),
     /// Another action's.
     #[error("The server's document isn't what you reviewed, so nothing was signed: it is of another action, {0}.")]
     Action(ActionId),
@@ -76,7 +76,7 @@ pub fn review(
         return Err(ReviewError::Organization(document.organization));
     }
     if document.actor != signer.user {
-        return Err(ReviewError::Actor(document.actor.email.clone()));
+        return Err(ReviewError::Actor(document.actor.handle.clone()));
     }
     if document.id != action {
         return Err(ReviewError::Action(document.id));
@@ -101,7 +101,7 @@ mod tests {
         },
         domain::{
             id::{AssignmentId, PermissionId, UserId},
-            text::PermissionName,
+            text::{EmailAddress, PermissionName},
             time::Timestamp,
             user::UserKind,
         },
@@ -117,7 +117,7 @@ mod tests {
 
     fn signer() -> Signer {
         Signer {
-            user: UserRef { id: UserId::from_bytes([2; 16]), email: email("ada@example.org") },
+            user: UserRef { id: UserId::from_bytes([2; 16]), handle: email("ada@example.org").into() },
             organization: OrganizationId::from_bytes([3; 16]),
         }
     }
@@ -185,12 +185,12 @@ mod tests {
         let good = document(change());
         let elsewhere = OrganizationId::from_bytes([9; 16]);
         let mallory = UserRef { id: UserId::from_bytes([9; 16]), ..signer().user };
-        let renamed = UserRef { email: email("mallory@example.org"), ..signer().user };
+        let renamed = UserRef { handle: email("mallory@example.org").into(), ..signer().user };
         let late = ActionId::from_bytes([9; 16]);
         for (document, error) in [
             (Document { organization: elsewhere, ..good.clone() }, ReviewError::Organization(elsewhere)),
-            (Document { actor: mallory, ..good.clone() }, ReviewError::Actor(email("ada@example.org"))),
-            (Document { actor: renamed, ..good.clone() }, ReviewError::Actor(email("mallory@example.org"))),
+            (Document { actor: mallory, ..good.clone() }, ReviewError::Actor(email("ada@example.org").into())),
+            (Document { actor: renamed, ..good.clone() }, ReviewError::Actor(email("mallory@example.org").into())),
             (Document { id: late, ..good.clone() }, ReviewError::Action(late)),
             (
                 Document { origin: "https://id.example.org:8443".to_owned(), ..good.clone() },

@@ -4,16 +4,21 @@
 
 use super::{
     account_change::AccountChange,
-    change::{Change, PermissionRef, PermissionTerms, UserRef},
+    change::{Change, GivenPermission, PermissionRef, PermissionTerms, ProgramTerms, UserRef},
     sentence::all_names,
 };
 use crate::domain::{
+    handle::Handle,
     id::PermissionId,
     operation::{Operation, Operations},
-    text::{EmailAddress, PasskeyName, PermissionName},
-    user::UserStatus,
+    text::{ExternalId, PasskeyName, PermissionName},
+    time::Timestamp,
+    user::{UserKind, UserStatus},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
+
+/// A program's token counts so long at most.
+pub const LONGEST_TOKEN: Duration = Duration::from_hours(730 * 24);
 
 /// What must be known to judge a change. What a change isn't about stays at its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +41,10 @@ pub struct Facts {
     pub passkey: Option<PasskeyFacts>,
     /// How many passkeys and keys the actor has that can sign.
     pub passkeys: usize,
+    /// Whether the actor is a program.
+    pub is_program: bool,
+    /// When it is asked.
+    pub now: Timestamp,
 }
 
 impl Default for Facts {
@@ -50,6 +59,8 @@ impl Default for Facts {
             signer: Signer::Passkey,
             passkey: None,
             passkeys: 0,
+            is_program: false,
+            now: Timestamp::from_millis(0),
         }
     }
 }
@@ -66,8 +77,16 @@ pub enum Signer {
 /// A user, as far as rules care.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserFacts {
-    /// Mail address.
-    pub email: EmailAddress,
+    /// What they are known by.
+    pub handle: Handle,
+    /// What they are.
+    pub kind: UserKind,
+    /// By which another system knows them.
+    pub external_id: Option<ExternalId>,
+    /// How many permissions they have.
+    pub permissions: usize,
+    /// Whether it is an access token of the actor's.
+    pub is_actors_token: bool,
     /// What they can do at all.
     pub status: UserStatus,
     /// Whether their invitation was revoked.
@@ -77,8 +96,9 @@ pub struct UserFacts {
 }
 
 impl UserFacts {
+    /// Programs don't count: somebody has to be there.
     fn is_full_admin(&self) -> bool {
-        self.held == Operations::All
+        self.kind.is_person() && self.held == Operations::All
     }
 }
 
@@ -126,16 +146,16 @@ pub enum Denial {
     #[error("{email} is {} now, so this can't be done.", .status.label().to_lowercase())]
     Status {
         /// Who.
-        email: EmailAddress,
+        email: Handle,
         /// What they are.
         status: UserStatus,
     },
     /// The user has another mail address by now.
-    #[error("This user's mail address is {0} now. Look at it again before you sign.")]
-    EmailChanged(EmailAddress),
+    #[error("This is {0} now. Look at it again before you sign.")]
+    EmailChanged(Handle),
     /// The invitation was revoked already.
     #[error("The invitation of {0} was revoked already.")]
-    RevokedAlready(EmailAddress),
+    RevokedAlready(Handle),
     /// The permission has changed.
     #[error(
         "The permission was changed since you looked at it. It is called “{name}” now and allows: {operations}. Look at it again before you sign."
@@ -166,9 +186,6 @@ pub enum Denial {
     /// A permission without operations.
     #[error("Pick at least one operation.")]
     NoOperations,
-    /// Operations that people don't pick.
-    #[error("{0} can't be put into a permission: nothing here does that yet.")]
-    NotOffered(Operation),
     /// More than the actor has.
     #[error("You can only give what you hold yourself. You don't hold: {0}.")]
     BeyondOwn(String),
@@ -176,16 +193,16 @@ pub enum Denial {
     #[error("{email} holds what you don't: {operations}. Only someone who holds it, too, can let them enrol.")]
     Outranked {
         /// Who.
-        email: EmailAddress,
+        email: Handle,
         /// What the actor doesn't hold of it.
         operations: String,
     },
     /// The user has the permission.
     #[error("{0} has this permission already.")]
-    AssignedAlready(EmailAddress),
+    AssignedAlready(Handle),
     /// The user doesn't have the permission.
     #[error("{0} doesn't have this permission any more.")]
-    NotAssigned(EmailAddress),
+    NotAssigned(Handle),
     /// The address is in use.
     #[error("{0} is a user of this organization already.")]
     EmailTaken(String),
@@ -212,9 +229,24 @@ pub enum Denial {
     /// The account would be left without a passkey.
     #[error("This is your only passkey, and without one you can't sign in. Add another one first.")]
     LastPasskey,
+    /// A program, where only a person may.
+    #[error("Only people can do this, with a passkey or a key of their own.")]
+    PeopleOnly,
+    /// A person, where it is about programs, or the other way round.
+    #[error("This can't be done with {0}.")]
+    NotForThis(Handle),
+    /// The program's name is in use.
+    #[error("{0} is there already. Choose another name.")]
+    ProgramNameTaken(String),
+    /// What is given for a time is over already, or lasts longer than anything may.
+    #[error("It has to end later than now, and within {0}.")]
+    Until(&'static str),
+    /// An access token's only permission, which narrows what it may do.
+    #[error("{0} has no other permission, and without one it may do whatever its owner may. Give it another one first, or deactivate it.")]
+    WouldWiden(Handle),
     /// The organization would be left without an admin.
     #[error("{0} is the last active admin with every operation. Give “Full admin” to someone else first.")]
-    LastAdmin(EmailAddress),
+    LastAdmin(Handle),
 }
 
 impl Denial {
@@ -222,8 +254,8 @@ impl Denial {
     pub const fn field(&self) -> Option<&'static str> {
         match self {
             Self::EmailTaken(_) => Some("email"),
-            Self::NameTaken(_) | Self::PasskeyNameTaken(_) => Some("name"),
-            Self::NoOperations | Self::NotOffered(_) | Self::BeyondOwn(_) => Some("operations"),
+            Self::NameTaken(_) | Self::PasskeyNameTaken(_) | Self::ProgramNameTaken(_) => Some("name"),
+            Self::NoOperations | Self::BeyondOwn(_) => Some("operations"),
             _ => None,
         }
     }
@@ -242,31 +274,55 @@ pub fn check(change: &Change, facts: &Facts) -> Result<(), Denial> {
     if let Some(operation) = change.operation().filter(|operation| !facts.held.allows(*operation)) {
         return Err(Denial::NotPermitted(operation));
     }
+    if let Some(until) = change.until() {
+        ends_in_time(change, until, facts.now)?;
+    }
     match change {
+        Change::OwnAccount(_) | Change::CreateAccessToken(_) if facts.is_program => Err(Denial::PeopleOnly),
         Change::OwnAccount(change) => of_own_account(change, facts),
-        Change::CreateUser { .. } => match &facts.taken {
+        // Customers and programs come by other ways.
+        Change::CreateUser { kind, email, .. } if *kind != UserKind::Employee => Err(Denial::NotForThis(email.clone().into())),
+        Change::CreateServiceAccount(new) | Change::CreateAccessToken(new) => {
+            program_name_is_free(facts)?;
+            let Some(given) = &new.permission else { return Ok(()) };
+            let permission = given_from_the_start(given, facts)?;
+            // An access token's only narrows what its owner may do anyway.
+            if matches!(change, Change::CreateAccessToken(_)) { Ok(()) } else { may_be_given(permission, &facts.held) }
+        }
+        Change::UpdateProgram { user, before, after } => update_program(user, before, after, facts),
+        Change::KeepSignIn { user } => person(user, facts).map(|_| ()),
+        Change::LogInEndUser { user } | Change::RecoverEndUser { user } => match must_be(user, facts, UserStatus::Active)? {
+            now if now.kind == UserKind::EndUser => Ok(()),
+            now => Err(Denial::NotForThis(now.handle.clone())),
+        },
+        Change::CreateUser { .. } | Change::RegisterEndUser { .. } => match &facts.taken {
             Some(email) => Err(Denial::EmailTaken(email.clone())),
             None => Ok(()),
         },
         // Whoever enrols again has permissions already: whoever sends or sees their code must not gain by it.
         Change::ResendInvitation { user } | Change::ShareInvitation { user } => {
-            not_outranked(must_be(user, facts, UserStatus::Invited)?, &facts.held)
+            not_outranked(must_be(user, facts, UserStatus::Invited)?, &facts.held)?;
+            person(user, facts).map(|_| ())
         }
         Change::ReEnrolUser { user } => {
             let now = must_be(user, facts, UserStatus::Active)?;
+            person(user, facts)?;
             not_outranked(now, &facts.held)?;
             keeps_an_admin(now, facts)
         }
         Change::RevokeInvitation { user } => match must_be(user, facts, UserStatus::Invited)? {
-            now if now.is_revoked => Err(Denial::RevokedAlready(user.email.clone())),
+            now if now.is_revoked => Err(Denial::RevokedAlready(user.handle.clone())),
             _ => Ok(()),
         },
-        Change::DeactivateUser { user } => match known(user, facts)? {
+        Change::DeactivateUser { user } => match own_if_token(user, facts)? {
             now if now.status == UserStatus::Deactivated => Err(status(now)),
             now => keeps_an_admin(now, facts),
         },
-        Change::ActivateUser { user } => must_be(user, facts, UserStatus::Deactivated).map(|_| ()),
-        Change::DeleteUser { user } => keeps_an_admin(known(user, facts)?, facts),
+        Change::ActivateUser { user } => {
+            own_if_token(user, facts)?;
+            must_be(user, facts, UserStatus::Deactivated).map(|_| ())
+        }
+        Change::DeleteUser { user } => keeps_an_admin(own_if_token(user, facts)?, facts),
         Change::CreatePermission { terms } => {
             can_be_said(&terms.operations, &facts.held)?;
             name_is_free(facts)
@@ -286,7 +342,11 @@ pub fn check(change: &Change, facts: &Facts) -> Result<(), Denial> {
             let now = known(user, facts)?;
             let permission = called(permission, facts)?;
             if !facts.is_assigned {
-                return Err(Denial::NotAssigned(user.email.clone()));
+                return Err(Denial::NotAssigned(user.handle.clone()));
+            }
+            // Whoever may only take permissions away, such a token itself among them, mustn't let it do more by that.
+            if now.kind == UserKind::AccessToken && now.permissions <= 1 {
+                return Err(Denial::WouldWiden(now.handle.clone()));
             }
             if permission.operations == Operations::All { keeps_an_admin(now, facts) } else { Ok(()) }
         }
@@ -367,7 +427,7 @@ fn assign(permission: &PermissionRef, operations: &Operations, user: &UserRef, f
     // Whoever gets hold of an invitation must not find rights waiting there.
     must_be(user, facts, UserStatus::Active)?;
     if facts.is_assigned {
-        return Err(Denial::AssignedAlready(user.email.clone()));
+        return Err(Denial::AssignedAlready(user.handle.clone()));
     }
     may_be_given(permission, &facts.held)
 }
@@ -388,7 +448,70 @@ pub fn may_be_given(permission: &PermissionFacts, held: &Operations) -> Result<(
 
 fn known<'a>(user: &UserRef, facts: &'a Facts) -> Result<&'a UserFacts, Denial> {
     let now = facts.user.as_ref().ok_or(Denial::NoSuchUser)?;
-    if now.email == user.email { Ok(now) } else { Err(Denial::EmailChanged(now.email.clone())) }
+    if now.handle == user.handle { Ok(now) } else { Err(Denial::EmailChanged(now.handle.clone())) }
+}
+
+/// A person, by the handle that whoever signs reads.
+fn person<'a>(user: &UserRef, facts: &'a Facts) -> Result<&'a UserFacts, Denial> {
+    let now = known(user, facts)?;
+    if now.kind.is_person() { Ok(now) } else { Err(Denial::NotForThis(now.handle.clone())) }
+}
+
+/// Anyone; but an access token only for its owner.
+fn own_if_token<'a>(user: &UserRef, facts: &'a Facts) -> Result<&'a UserFacts, Denial> {
+    let now = known(user, facts)?;
+    if now.kind == UserKind::AccessToken && !now.is_actors_token { Err(Denial::NoSuchUser) } else { Ok(now) }
+}
+
+/// A token counts for two years at most, a code for an hour.
+fn ends_in_time(change: &Change, until: Timestamp, now: Timestamp) -> Result<(), Denial> {
+    let (longest, in_words) = match change {
+        Change::OwnAccount(_) => (Duration::from_hours(1), "an hour"),
+        _ => (LONGEST_TOKEN, "730 days"),
+    };
+    if now < until && until <= now.plus(longest) { Ok(()) } else { Err(Denial::Until(in_words)) }
+}
+
+fn update_program(user: &UserRef, before: &ProgramTerms, after: &ProgramTerms, facts: &Facts) -> Result<(), Denial> {
+    let now = own_if_token(user, facts)?;
+    if now.kind.is_person() {
+        return Err(Denial::NotForThis(now.handle.clone()));
+    }
+    if now.handle.as_str() != before.name.as_str() || now.external_id != before.external_id {
+        return Err(Denial::EmailChanged(now.handle.clone()));
+    }
+    if before == after {
+        return Err(Denial::NothingChanges);
+    }
+    program_name_is_free(facts)
+}
+
+fn program_name_is_free(facts: &Facts) -> Result<(), Denial> {
+    facts.taken.as_ref().map_or(Ok(()), |name| Err(Denial::ProgramNameTaken(name.clone())))
+}
+
+/// The permission that a program has from the start.
+fn given_from_the_start<'a>(given: &GivenPermission, facts: &'a Facts) -> Result<&'a PermissionFacts, Denial> {
+    let permission = unchanged(&given.permission, facts)?;
+    if permission.is_archived {
+        return Err(Denial::Archived(permission.name.clone()));
+    }
+    if permission.operations == given.operations { Ok(permission) } else { Err(changed(permission)) }
+}
+
+/// What an access token may do: what its owner may, as far as its permissions go, if it has any. What makes people, programs
+/// and tokens, or acts for customers, stays with people and service accounts.
+pub fn held_by_token(owner: &Operations, narrowed_to: Option<&Operations>) -> Operations {
+    const KEPT: [Operation; 6] = [
+        Operation::UsersCreate,
+        Operation::ServiceAccountsCreate,
+        Operation::TokensCreate,
+        Operation::RegisterDelegated,
+        Operation::LoginDelegated,
+        Operation::RecoverDelegated,
+    ];
+    let may = |operation: &Operation| !KEPT.contains(operation) && narrowed_to.is_none_or(|narrowed| narrowed.allows(*operation));
+    owner.iter().filter(may).collect()
 }
 
 fn must_be<'a>(user: &UserRef, facts: &'a Facts, wanted: UserStatus) -> Result<&'a UserFacts, Denial> {
@@ -397,7 +520,7 @@ fn must_be<'a>(user: &UserRef, facts: &'a Facts, wanted: UserStatus) -> Result<&
 }
 
 fn status(now: &UserFacts) -> Denial {
-    Denial::Status { email: now.email.clone(), status: now.status }
+    Denial::Status { email: now.handle.clone(), status: now.status }
 }
 
 /// The actor must hold whatever the user holds.
@@ -409,13 +532,13 @@ fn not_outranked(user: &UserFacts, held: &Operations) -> Result<(), Denial> {
         Operations::All => Operations::All,
         Operations::These(operations) => operations.iter().copied().filter(|operation| !held.allows(*operation)).collect(),
     };
-    Err(Denial::Outranked { email: user.email.clone(), operations: all_names(&beyond) })
+    Err(Denial::Outranked { email: user.handle.clone(), operations: all_names(&beyond) })
 }
 
 /// Without this user, someone active must be left who can do everything.
 fn keeps_an_admin(user: &UserFacts, facts: &Facts) -> Result<(), Denial> {
     if user.is_full_admin() && user.status == UserStatus::Active && !facts.another_full_admin {
-        return Err(Denial::LastAdmin(user.email.clone()));
+        return Err(Denial::LastAdmin(user.handle.clone()));
     }
     Ok(())
 }
@@ -463,10 +586,7 @@ fn can_be_said(operations: &BTreeSet<Operation>, held: &Operations) -> Result<()
     can_be_given(operations, held)
 }
 
-fn can_be_given<'a>(operations: impl IntoIterator<Item = &'a Operation> + Clone, held: &Operations) -> Result<(), Denial> {
-    if let Some(operation) = operations.clone().into_iter().find(|operation| !operation.is_offered()) {
-        return Err(Denial::NotOffered(*operation));
-    }
+fn can_be_given<'a>(operations: impl IntoIterator<Item = &'a Operation>, held: &Operations) -> Result<(), Denial> {
     let beyond: Vec<&Operation> = operations.into_iter().filter(|operation| !held.allows(**operation)).collect();
     if beyond.is_empty() { Ok(()) } else { Err(Denial::BeyondOwn(list(beyond))) }
 }

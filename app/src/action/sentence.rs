@@ -2,7 +2,7 @@
 
 use super::{
     account_change::{AccountChange, NewPasskey, NewRecoveryKey},
-    change::{Change, PermissionTerms},
+    change::{Change, GivenPermission, NewProgram, PermissionTerms, ProgramTerms},
     key::NewKey,
 };
 use crate::domain::{
@@ -34,13 +34,13 @@ pub fn sentence(change: &Change) -> String {
         Change::CreateUser { email, kind, external_id: Some(id) } => {
             format!("Create user {email} as {}, external id {id}", kind.label())
         }
-        Change::ResendInvitation { user } => format!("Send {} a new invitation", user.email),
-        Change::ShareInvitation { user } => format!("Show a new invitation code for {}", user.email),
-        Change::RevokeInvitation { user } => format!("Revoke the invitation of {}", user.email),
-        Change::ReEnrolUser { user } => format!("Let {} enrol again with a new passkey", user.email),
-        Change::DeactivateUser { user } => format!("Deactivate {}", user.email),
-        Change::ActivateUser { user } => format!("Activate {}", user.email),
-        Change::DeleteUser { user } => format!("Delete {}", user.email),
+        Change::ResendInvitation { user } => format!("Send {} a new invitation", user.handle),
+        Change::ShareInvitation { user } => format!("Show a new invitation code for {}", user.handle),
+        Change::RevokeInvitation { user } => format!("Revoke the invitation of {}", user.handle),
+        Change::ReEnrolUser { user } => format!("Let {} enrol again with a new passkey", user.handle),
+        Change::DeactivateUser { user } => format!("Deactivate {}", user.handle),
+        Change::ActivateUser { user } => format!("Activate {}", user.handle),
+        Change::DeleteUser { user } => format!("Delete {}", user.handle),
         Change::CreatePermission { terms } => {
             format!("Create permission “{}” with {}", terms.name, count(terms.operations.len()))
         }
@@ -50,8 +50,19 @@ pub fn sentence(change: &Change) -> String {
         Change::UpdatePermission { before, after, .. } => format!("Change permission “{}”, and call it “{}”", before.name, after.name),
         Change::ArchivePermission { permission } => format!("Archive permission “{}”", permission.name),
         Change::RestorePermission { permission } => format!("Restore permission “{}”", permission.name),
-        Change::AssignPermission { permission, user, .. } => format!("Give {} the permission “{}”", user.email, permission.name),
-        Change::RevokeAssignment { permission, user, .. } => format!("Take the permission “{}” from {}", permission.name, user.email),
+        Change::AssignPermission { permission, user, .. } => format!("Give {} the permission “{}”", user.handle, permission.name),
+        Change::RevokeAssignment { permission, user, .. } => format!("Take the permission “{}” from {}", permission.name, user.handle),
+        Change::CreateServiceAccount(new) => format!("Create service account “{}”{}", new.terms.name, with(new.permission.as_ref())),
+        Change::CreateAccessToken(new) => {
+            format!("Create access token “{}” of your own{}", new.terms.name, with(new.permission.as_ref()))
+        }
+        Change::UpdateProgram { user, before, after } if before.name == after.name => format!("Change {}", user.handle),
+        Change::UpdateProgram { user, after, .. } => format!("Change {}, and call it “{}”", user.handle, after.name),
+        Change::KeepSignIn { user } => format!("Let {} sign in with passkeys and keys, and not by single sign-on", user.handle),
+        Change::RegisterEndUser { email, external_id: None } => format!("Register customer {email}"),
+        Change::RegisterEndUser { email, external_id: Some(id) } => format!("Register customer {email}, external id {id}"),
+        Change::LogInEndUser { user } => format!("Sign customer {} in", user.handle),
+        Change::RecoverEndUser { user } => format!("Let customer {} recover without a mail", user.handle),
         Change::OwnAccount(change) => match change {
             AccountChange::AddPasskey { name, .. } => format!("Add the passkey “{name}” to your own account"),
             AccountChange::RenamePasskey { before, after, .. } => format!("Call your passkey “{before}” “{after}”"),
@@ -72,7 +83,13 @@ pub fn sentence(change: &Change) -> String {
 /// What the button says that signs the change.
 pub const fn verb(change: &Change) -> &'static str {
     match change {
-        Change::CreateUser { .. } | Change::CreatePermission { .. } => "Create and sign",
+        Change::CreateUser { .. } | Change::CreatePermission { .. } | Change::CreateServiceAccount(_) | Change::CreateAccessToken(_) => {
+            "Create and sign"
+        }
+        Change::KeepSignIn { .. } => "Keep and sign",
+        Change::RegisterEndUser { .. } => "Register and sign",
+        Change::LogInEndUser { .. } => "Sign in and sign",
+        Change::RecoverEndUser { .. } => "Let recover and sign",
         Change::ResendInvitation { .. } => "Send and sign",
         Change::ShareInvitation { .. } => "Show and sign",
         Change::RevokeInvitation { .. } | Change::RevokeAssignment { .. } => "Revoke and sign",
@@ -80,7 +97,7 @@ pub const fn verb(change: &Change) -> &'static str {
         Change::DeactivateUser { .. } | Change::OwnAccount(AccountChange::DeactivateCredential { .. }) => "Deactivate and sign",
         Change::ActivateUser { .. } | Change::OwnAccount(AccountChange::ActivateCredential { .. }) => "Activate and sign",
         Change::DeleteUser { .. } => "Delete and sign",
-        Change::UpdatePermission { .. } => "Change and sign",
+        Change::UpdatePermission { .. } | Change::UpdateProgram { .. } => "Change and sign",
         Change::ArchivePermission { .. } => "Archive and sign",
         Change::RestorePermission { .. } => "Restore and sign",
         Change::AssignPermission { .. } => "Give and sign",
@@ -107,6 +124,17 @@ pub const fn consequence(change: &Change) -> &'static str {
         Change::ReEnrolUser { .. } => {
             "Their passkeys, recovery kit and sessions end at once. A mail with a code goes to their address: whoever has it makes a new passkey, and has their permissions."
         }
+        Change::CreateServiceAccount(_) => {
+            "You will see its token, once. Whatever program has it, and the private half of this key, acts as this service account."
+        }
+        Change::CreateAccessToken(_) => {
+            "You will see the token, once. Whatever program has it, and the private half of this key, acts in your name."
+        }
+        Change::UpdateProgram { .. } => "Only what it is called changes: its key, token and permissions stay.",
+        Change::KeepSignIn { .. } => "There is no other way to sign in here.",
+        Change::RegisterEndUser { .. } => "Whoever gets what they register with from the program that signs becomes this customer.",
+        Change::LogInEndUser { .. } => "The program that signs gets a token by which it acts as this customer.",
+        Change::RecoverEndUser { .. } => "Whoever has the customer's recovery key, and what the program that signs gets, registers anew.",
         Change::DeactivateUser { .. } => "They are signed out everywhere at once, and can do nothing until someone activates them again.",
         Change::ActivateUser { .. } => "They can sign in again, with the permissions that they had.",
         Change::DeleteUser { .. } => "Their passkeys, sessions and permissions are removed for good. What they did stays in history.",
@@ -130,7 +158,7 @@ pub const fn consequence(change: &Change) -> &'static str {
             AccountChange::DeactivateCredential { .. } => "It can't sign in or sign anything until you activate it again.",
             AccountChange::ActivateCredential { .. } => "It can sign in as you again, and sign in your name.",
             AccountChange::AllowCredential { .. } => {
-                "Whoever has the code can add a passkey or a key that signs in as you. Give it to nobody but yourself."
+                "Whoever has the code can add a passkey or a key that signs in as you, or replace your recovery key. Give it to nobody but yourself."
             }
             AccountChange::Recover { .. } => "Every passkey that you had, the kit before and every session end at once.",
         },
@@ -151,8 +179,11 @@ pub fn details(change: &Change) -> Vec<Detail> {
         | Change::ReEnrolUser { user }
         | Change::DeactivateUser { user }
         | Change::ActivateUser { user }
+        | Change::KeepSignIn { user }
+        | Change::LogInEndUser { user }
+        | Change::RecoverEndUser { user }
         | Change::DeleteUser { user } => {
-            vec![Detail::new("User", user.email.as_str()), Detail::new("User id", user.id.to_string())]
+            vec![Detail::new("User", user.handle.to_string()), Detail::new("User id", user.id.to_string())]
         }
         Change::CreatePermission { terms } => {
             vec![Detail::new("Name", terms.name.as_str()), Detail::new("Operations", names(&terms.operations))]
@@ -164,20 +195,57 @@ pub fn details(change: &Change) -> Vec<Detail> {
             vec![Detail::new("Permission", permission.name.as_str()), Detail::new("Permission id", permission.id.to_string())]
         }
         Change::AssignPermission { permission, operations, user } => vec![
-            Detail::new("User", user.email.as_str()),
+            Detail::new("User", user.handle.to_string()),
             Detail::new("User id", user.id.to_string()),
             Detail::new("Permission", permission.name.as_str()),
             Detail::new("Permission id", permission.id.to_string()),
             Detail::new("Operations", all_names(operations)),
         ],
         Change::RevokeAssignment { permission, user, .. } => vec![
-            Detail::new("User", user.email.as_str()),
+            Detail::new("User", user.handle.to_string()),
             Detail::new("User id", user.id.to_string()),
             Detail::new("Permission", permission.name.as_str()),
             Detail::new("Permission id", permission.id.to_string()),
         ],
+        Change::CreateServiceAccount(new) | Change::CreateAccessToken(new) => program_details(new),
+        Change::UpdateProgram { user, before, after } => {
+            let changed = |label, before: String, value: String| Detail { label, before: (before != value).then_some(before), value };
+            let external_id = |terms: &ProgramTerms| terms.external_id.as_ref().map_or_else(|| "none".to_owned(), ExternalId::to_string);
+            vec![
+                changed("Name", before.name.to_string(), after.name.to_string()),
+                changed("External id", external_id(before), external_id(after)),
+                Detail::new("Which", user.handle.to_string()),
+                Detail::new("Id", user.id.to_string()),
+            ]
+        }
+        Change::RegisterEndUser { email, external_id } => {
+            vec![Detail::new("Email", email.as_str()), Detail::new("External id", external_id.as_ref().map_or("none", ExternalId::as_str))]
+        }
         Change::OwnAccount(change) => account_details(change),
     }
+}
+
+/// With which permission a program begins.
+fn with(permission: Option<&GivenPermission>) -> String {
+    permission.map_or_else(String::new, |given| format!(" with the permission “{}”", given.permission.name))
+}
+
+fn program_details(new: &NewProgram) -> Vec<Detail> {
+    let mut details = vec![
+        Detail::new("Name", new.terms.name.as_str()),
+        Detail::new("External id", new.terms.external_id.as_ref().map_or("none", ExternalId::as_str)),
+        Detail::new("Its token counts until", new.until.to_string()),
+        Detail::new("Public key", new.public_key.as_str()),
+    ];
+    match &new.permission {
+        None => details.push(Detail::new("Permission", "none")),
+        Some(GivenPermission { permission, operations }) => details.extend([
+            Detail::new("Permission", permission.name.as_str()),
+            Detail::new("Permission id", permission.id.to_string()),
+            Detail::new("Operations", all_names(operations)),
+        ]),
+    }
+    details
 }
 
 fn account_details(change: &AccountChange) -> Vec<Detail> {
@@ -257,10 +325,12 @@ mod tests {
         action::{
             bytes::Bytes,
             change::{PermissionRef, UserRef},
+            cose::PublicKey,
         },
         domain::{
+            handle::Handle,
             id::{AssignmentId, CredentialId, PermissionId, UserId},
-            text::{EmailAddress, KeyId, PasskeyName, PermissionName},
+            text::{EmailAddress, KeyId, PasskeyName, PermissionName, ProgramName, PublicKeyPem},
             time::Timestamp,
             user::UserKind,
         },
@@ -268,7 +338,7 @@ mod tests {
     use serde_json::Value;
 
     fn bob() -> UserRef {
-        UserRef { id: UserId::from_bytes([1; 16]), email: EmailAddress::parse("bob@example.org").unwrap() }
+        UserRef { id: UserId::from_bytes([1; 16]), handle: EmailAddress::parse("bob@example.org").unwrap().into() }
     }
 
     fn reading() -> PermissionRef {
@@ -281,7 +351,7 @@ mod tests {
 
     fn changes() -> Vec<Change> {
         let create = |kind, external_id: Option<&str>| Change::CreateUser {
-            email: bob().email,
+            email: EmailAddress::parse("bob@example.org").unwrap(),
             kind,
             external_id: external_id.map(|id| ExternalId::parse(id).unwrap()),
         };
@@ -308,6 +378,33 @@ mod tests {
             assign(Operations::All),
             assign([Operation::UsersRead, Operation::HistoryRead].into_iter().collect()),
             Change::RevokeAssignment { id: AssignmentId::from_bytes([3; 16]), permission: reading(), user: bob() },
+        ]
+    }
+
+    fn changes_about_programs_and_customers() -> Vec<Change> {
+        let terms = |name, external_id: Option<&str>| ProgramTerms {
+            name: ProgramName::parse(name).unwrap(),
+            external_id: external_id.map(|id| ExternalId::parse(id).unwrap()),
+        };
+        let new = |permission| NewProgram {
+            terms: terms("Payroll", None),
+            public_key: PublicKeyPem::parse(&PublicKey::Ed25519([11; 32]).to_pem()).unwrap(),
+            until: Timestamp::from_millis(1_850_000_000_000),
+            permission,
+        };
+        let given = GivenPermission { permission: reading(), operations: [Operation::UsersRead].into_iter().collect() };
+        let payroll = || UserRef { id: bob().id, handle: Handle::ServiceAccount(ProgramName::parse("Payroll").unwrap()) };
+        vec![
+            Change::CreateServiceAccount(new(Some(given.clone()))),
+            Change::CreateServiceAccount(new(None)),
+            Change::CreateAccessToken(new(Some(given))),
+            Change::CreateAccessToken(new(None)),
+            Change::UpdateProgram { user: payroll(), before: terms("Payroll", None), after: terms("Wages", Some("7")) },
+            Change::KeepSignIn { user: bob() },
+            Change::RegisterEndUser { email: EmailAddress::parse("bob@example.org").unwrap(), external_id: None },
+            Change::LogInEndUser { user: bob() },
+            Change::RecoverEndUser { user: bob() },
+            Change::DeactivateUser { user: payroll() },
         ]
     }
 
@@ -378,6 +475,79 @@ mod tests {
         });
         let heading = [sentence(change), format!("    [{}] {}", verb(change), consequence(change))];
         heading.into_iter().chain(details).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn changes_about_programs_and_customers_in_words() {
+        let table: Vec<String> = changes_about_programs_and_customers().iter().map(in_words).collect();
+        insta::assert_snapshot!(table.join("\n"), @"
+        Create service account “Payroll” with the permission “Reading”
+            [Create and sign] You will see its token, once. Whatever program has it, and the private half of this key, acts as this service account.
+            Name: Payroll
+            External id: none
+            Its token counts until: 2028-08-16T00:53:20Z
+            Public key: -----BEGIN PUBLIC KEY-----
+        MCowBQYDK2VwAyEACwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=
+        -----END PUBLIC KEY-----
+            Permission: Reading
+            Permission id: pm-02081-040g2-081040g2081040g2
+            Operations: Auth:Users:Read
+        Create service account “Payroll”
+            [Create and sign] You will see its token, once. Whatever program has it, and the private half of this key, acts as this service account.
+            Name: Payroll
+            External id: none
+            Its token counts until: 2028-08-16T00:53:20Z
+            Public key: -----BEGIN PUBLIC KEY-----
+        MCowBQYDK2VwAyEACwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=
+        -----END PUBLIC KEY-----
+            Permission: none
+        Create access token “Payroll” of your own with the permission “Reading”
+            [Create and sign] You will see the token, once. Whatever program has it, and the private half of this key, acts in your name.
+            Name: Payroll
+            External id: none
+            Its token counts until: 2028-08-16T00:53:20Z
+            Public key: -----BEGIN PUBLIC KEY-----
+        MCowBQYDK2VwAyEACwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=
+        -----END PUBLIC KEY-----
+            Permission: Reading
+            Permission id: pm-02081-040g2-081040g2081040g2
+            Operations: Auth:Users:Read
+        Create access token “Payroll” of your own
+            [Create and sign] You will see the token, once. Whatever program has it, and the private half of this key, acts in your name.
+            Name: Payroll
+            External id: none
+            Its token counts until: 2028-08-16T00:53:20Z
+            Public key: -----BEGIN PUBLIC KEY-----
+        MCowBQYDK2VwAyEACwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCwsLCws=
+        -----END PUBLIC KEY-----
+            Permission: none
+        Change service account “Payroll”, and call it “Wages”
+            [Change and sign] Only what it is called changes: its key, token and permissions stay.
+            Name: Payroll → Wages
+            External id: none → 7
+            Which: service account “Payroll”
+            Id: us-01040-g2081-040g2081040g2081
+        Let bob@example.org sign in with passkeys and keys, and not by single sign-on
+            [Keep and sign] There is no other way to sign in here.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Register customer bob@example.org
+            [Register and sign] Whoever gets what they register with from the program that signs becomes this customer.
+            Email: bob@example.org
+            External id: none
+        Sign customer bob@example.org in
+            [Sign in and sign] The program that signs gets a token by which it acts as this customer.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Let customer bob@example.org recover without a mail
+            [Let recover and sign] Whoever has the customer's recovery key, and what the program that signs gets, registers anew.
+            User: bob@example.org
+            User id: us-01040-g2081-040g2081040g2081
+        Deactivate service account “Payroll”
+            [Deactivate and sign] They are signed out everywhere at once, and can do nothing until someone activates them again.
+            User: service account “Payroll”
+            User id: us-01040-g2081-040g2081040g2081
+        ");
     }
 
     #[test]
@@ -524,7 +694,7 @@ mod tests {
             Name: YubiKey
             Credential id: cr-040g2-08104-0g2081040g208104
         Let whoever has a code add one credential to your own account until 2027-01-15T08:00:00Z
-            [Allow and sign] Whoever has the code can add a passkey or a key that signs in as you. Give it to nobody but yourself.
+            [Allow and sign] Whoever has the code can add a passkey or a key that signs in as you, or replace your recovery key. Give it to nobody but yourself.
             Until: 2027-01-15T08:00:00Z
         Recover your own account with the recovery kit
             [Recover and sign] Every passkey that you had, the kit before and every session end at once.

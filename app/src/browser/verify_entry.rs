@@ -9,7 +9,7 @@ use crate::{
         change::Change,
         client_data::{Ceremony, check_key_client_data},
         cose::PublicKey,
-        document::{challenge_message, created_message, created_recovery_key_message, fingerprint, id_bits},
+        document::{challenge_message, created_key_message, created_message, created_recovery_key_message, fingerprint, id_bits},
         history::{
             entry::{Credentials, Enrolment, Entry, Grounds, Hashes, NewSigner, SignedAction, SignedRecovery, SignerKey, SigningKey, What},
             reader::{self, Problem, Source, Verdict},
@@ -112,7 +112,10 @@ impl Verifier {
         let not_registered = || Problem::NotRegistered(action.credential);
         let key = match (self.keys.get(&action.credential), source) {
             (Some(key), _) => key.clone(),
-            (None, Source::SignUp(credentials)) => SignerKey::Passkey(check_credentials(credentials).await?),
+            (None, Source::SignUp(credentials)) if credentials.passkey.id == action.credential => {
+                SignerKey::Passkey(check_credentials(credentials).await?)
+            }
+            (None, Source::SignUp(_)) => return Err(not_registered().into()),
             (None, Source::Change(brought)) => {
                 // It comes before this entry, so this ends.
                 Box::pin(self.signed(brought.entry, None)).await?;
@@ -120,7 +123,8 @@ impl Verifier {
             }
             (None, Source::Enrolment(before, enrolment)) => {
                 Box::pin(self.signed(before, None)).await?;
-                match enrolment.signer.as_ref().ok_or_else(not_registered)? {
+                let signer = enrolment.signer.as_ref().filter(|signer| signer.id() == action.credential);
+                match signer.ok_or_else(not_registered)? {
                     NewSigner::Passkey(passkey) => SignerKey::Passkey(enrolment.check_passkey(passkey, rp_id).map_err(Problem::from)?),
                     NewSigner::Key(new) => SignerKey::Key(new.key.public_key().ok_or_else(not_registered)?),
                 }
@@ -131,7 +135,8 @@ impl Verifier {
         check_signature(checked.public_key(), checked.message(), checked.signature()).await?;
         self.keys.insert(action.credential, key);
         check_new(&document.change, &document.origin, rp_id).await?;
-        Ok(reader::check_created(action, &document.change, id_bits(&sha256(&created_message(&challenge)).await?))?)
+        reader::check_created(action, &document.change, id_bits(&sha256(&created_message(&challenge)).await?))?;
+        Ok(reader::check_created_key(action, &document.change, id_bits(&sha256(&created_key_message(&challenge)).await?))?)
     }
 
     async fn recovery(&mut self, entry: &Entry, recovery: &SignedRecovery, shown: Option<&str>) -> Result<(), Failure> {

@@ -511,7 +511,7 @@ fn review(reviewed: &Reviewed) -> impl IntoView + use<> {
             </div>
             <div>
                 <dt>"You sign as"</dt>
-                <dd>{reviewed.document.actor.email.to_string()} <span class="fine">"with your passkey, in the dialog that your device shows next"</span></dd>
+                <dd>{reviewed.document.actor.handle.to_string()} <span class="fine">"with your passkey, in the dialog that your device shows next"</span></dd>
             </div>
         </dl>
     }
@@ -528,7 +528,7 @@ fn done(reviewed: &Reviewed, receipt: &Receipt) -> impl IntoView + use<> {
             <dl class="sign-facts">
                 <div><dt>"In history"</dt><dd><a href=path>"Entry " {number}</a></dd></div>
                 <div><dt>"Fingerprint"</dt><dd><code class="fingerprint">{reviewed.fingerprint.clone()}</code></dd></div>
-                <div><dt>"Signed by"</dt><dd>{reviewed.document.actor.email.to_string()}</dd></div>
+                <div><dt>"Signed by"</dt><dd>{reviewed.document.actor.handle.to_string()}</dd></div>
                 <div><dt>"Executed"</dt><dd><Moment at=receipt.executed_at /></dd></div>
             </dl>
             <details>
@@ -589,6 +589,7 @@ mod tests {
             checkpoint: String::new(),
             created: created.map(str::to_owned),
             invitation: None,
+            access_token: None,
         };
         let to_created = After::ToCreated("/org/users/".to_owned());
         assert_eq!(to_created.clone().path(&receipt(Some("us-1"))), "/org/users/us-1");

@@ -2,7 +2,7 @@
 //! `us-01234-56789-abcdefghjkmnpqrs`. An id of one kind can't be taken for another, neither by the compiler nor on the wire.
 
 use serde::{Deserialize, Deserializer, Serialize, de};
-use std::{fmt, num::TryFromIntError, str::FromStr};
+use std::{fmt, str::FromStr};
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 26 symbols of 5 bits hold 128 bits; the two left over are zero.
@@ -129,22 +129,25 @@ id!(
     "to"
 );
 id!(
-    /// An entry of history, as the API calls it: its place, written as an id.
+    /// An entry of history, as the API calls it: its organization and its place, written as an id.
     EntryId,
     "uj"
 );
 
-impl From<u64> for EntryId {
-    fn from(index: u64) -> Self {
-        Self(u128::from(index).to_be_bytes())
+impl EntryId {
+    /// The entry at this place of this organization's history: eight bytes of the organization's id, then the place.
+    pub fn new(organization: OrganizationId, index: u64) -> Self {
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&organization.0[..8]);
+        bytes[8..].copy_from_slice(&index.to_be_bytes());
+        Self(bytes)
     }
-}
 
-impl TryFrom<EntryId> for u64 {
-    type Error = TryFromIntError;
-
-    fn try_from(id: EntryId) -> Result<Self, TryFromIntError> {
-        u128::from_be_bytes(id.0).try_into()
+    /// Its place in this organization's history; nothing, when it is another organization's.
+    pub fn index(self, organization: OrganizationId) -> Option<u64> {
+        let (of, index) = self.0.split_at(8);
+        let index = index.try_into().map(u64::from_be_bytes).ok()?;
+        (of == &organization.0[..8]).then_some(index)
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod activity;
 pub mod browser;
 pub mod credential;
+pub mod handle;
 pub mod id;
 pub mod operation;
 pub mod provider;

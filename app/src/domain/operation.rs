@@ -10,23 +10,29 @@ pub enum Group {
     Users,
     /// What people may do.
     Permissions,
+    /// Programs, and what they may do for customers.
+    Programs,
     /// What was changed.
     History,
     /// Wallets: only in the managed permission for end users so far, because nothing here has wallets yet.
     Wallets,
+    /// Other things that nothing here does; programs that know them may ask for them.
+    Elsewhere,
 }
 
 impl Group {
     /// Those whose operations do something here, in the order in which people read them.
-    pub const OFFERED: [Self; 3] = [Self::Users, Self::Permissions, Self::History];
+    pub const OFFERED: [Self; 4] = [Self::Users, Self::Permissions, Self::Programs, Self::History];
 
     /// Its title.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Users => "Users",
             Self::Permissions => "Permissions",
+            Self::Programs => "Programs",
             Self::History => "History",
             Self::Wallets => "Wallets",
+            Self::Elsewhere => "Elsewhere",
         }
     }
 }
@@ -79,6 +85,7 @@ macro_rules! operations {
 operations! {
     UsersRead, "Auth:Users:Read", Users, "See the organization's people: who they are, and their status.";
     UsersCreate, "Auth:Users:Create", Users, "Invite people, send an invitation again, show its code, revoke it, and let someone enrol again who lost every passkey.";
+    UsersUpdate, "Auth:Users:Update", Users, "Say how someone signs in: with passkeys and keys, which is the only way here.";
     UsersActivate, "Auth:Users:Activate", Users, "Let someone in again who was deactivated.";
     UsersDeactivate, "Auth:Users:Deactivate", Users, "Shut someone out at once, until they are activated again.";
     UsersDelete, "Auth:Users:Delete", Users, "Remove someone for good.";
@@ -89,12 +96,107 @@ operations! {
     PermissionsArchive, "Permissions:Archive", Permissions, "Put away a permission that nobody has any more.";
     PermissionsAssign, "Permissions:Assign", Permissions, "Give someone a permission, as far as they hold its operations themselves.";
     PermissionsRevoke, "Permissions:Revoke", Permissions, "Take a permission away from someone.";
+    ServiceAccountsRead, "Auth:ServiceAccounts:Read", Programs, "See the organization's service accounts.";
+    ServiceAccountsCreate, "Auth:ServiceAccounts:Create", Programs, "Create a service account: a program with a key and rights of its own.";
+    ServiceAccountsUpdate, "Auth:ServiceAccounts:Update", Programs, "Change a service account's name and external id.";
+    ServiceAccountsActivate, "Auth:ServiceAccounts:Activate", Programs, "Let a service account in again that was deactivated.";
+    ServiceAccountsDeactivate, "Auth:ServiceAccounts:Deactivate", Programs, "Shut a service account out at once, until it is activated again.";
+    ServiceAccountsDelete, "Auth:ServiceAccounts:Delete", Programs, "Remove a service account for good.";
+    TokensCreate, "Auth:Pats:Create", Programs, "Make access tokens of one's own, by which a program acts in one's name.";
+    RegisterDelegated, "Auth:Register:Delegated", Programs, "Register customers, without a mail to them.";
+    LoginDelegated, "Auth:Login:Delegated", Programs, "Sign customers in.";
+    RecoverDelegated, "Auth:Recover:Delegated", Programs, "Let customers recover, without a mail to them.";
     HistoryRead, "Auth:Logs:Read", History, "Read, verify and export the history of every change.";
     WalletsRead, "Wallets:Read", Wallets, "See wallets.";
     TransactionsRead, "Wallets:Transactions:Read", Wallets, "See the transactions of wallets.";
     TransactionsCreate, "Wallets:Transactions:Create", Wallets, "Make transactions with wallets.";
     TransfersRead, "Wallets:Transfers:Read", Wallets, "See the transfers of wallets.";
     TransfersCreate, "Wallets:Transfers:Create", Wallets, "Make transfers from wallets.";
+    RegistryAddressesCreate, "Registry:Addresses:Create", Elsewhere, "Nothing here asks for it yet.";
+    RegistryAddressesDelete, "Registry:Addresses:Delete", Elsewhere, "Nothing here asks for it yet.";
+    RegistryAddressesRead, "Registry:Addresses:Read", Elsewhere, "Nothing here asks for it yet.";
+    RegistryAddressesUpdate, "Registry:Addresses:Update", Elsewhere, "Nothing here asks for it yet.";
+    RegistryContractSchemasCreate, "Registry:ContractSchemas:Create", Elsewhere, "Nothing here asks for it yet.";
+    RegistryContractSchemasDelete, "Registry:ContractSchemas:Delete", Elsewhere, "Nothing here asks for it yet.";
+    RegistryContractSchemasRead, "Registry:ContractSchemas:Read", Elsewhere, "Nothing here asks for it yet.";
+    AgreementsAcceptanceCreate, "Agreements:Acceptance:Create", Elsewhere, "Nothing here asks for it yet.";
+    AgreementsAcceptanceRead, "Agreements:Acceptance:Read", Elsewhere, "Nothing here asks for it yet.";
+    EventsRead, "Events:Read", Elsewhere, "Nothing here asks for it yet.";
+    ExchangesCreate, "Exchanges:Create", Elsewhere, "Nothing here asks for it yet.";
+    ExchangesRead, "Exchanges:Read", Elsewhere, "Nothing here asks for it yet.";
+    ExchangesDelete, "Exchanges:Delete", Elsewhere, "Nothing here asks for it yet.";
+    ExchangesDepositsCreate, "Exchanges:Deposits:Create", Elsewhere, "Nothing here asks for it yet.";
+    ExchangesWithdrawalsCreate, "Exchanges:Withdrawals:Create", Elsewhere, "Nothing here asks for it yet.";
+    FeeSponsorsCreate, "FeeSponsors:Create", Elsewhere, "Nothing here asks for it yet.";
+    FeeSponsorsRead, "FeeSponsors:Read", Elsewhere, "Nothing here asks for it yet.";
+    FeeSponsorsUpdate, "FeeSponsors:Update", Elsewhere, "Nothing here asks for it yet.";
+    FeeSponsorsDelete, "FeeSponsors:Delete", Elsewhere, "Nothing here asks for it yet.";
+    FeeSponsorsUse, "FeeSponsors:Use", Elsewhere, "Nothing here asks for it yet.";
+    OrgsRead, "Orgs:Read", Elsewhere, "Nothing here asks for it yet.";
+    OrgsUpdate, "Orgs:Update", Elsewhere, "Nothing here asks for it yet.";
+    OrgsSettingsRead, "Orgs:Settings:Read", Elsewhere, "Nothing here asks for it yet.";
+    OrgsSettingsUpdate, "Orgs:Settings:Update", Elsewhere, "Nothing here asks for it yet.";
+    PoliciesArchive, "Policies:Archive", Elsewhere, "Nothing here asks for it yet.";
+    PoliciesCreate, "Policies:Create", Elsewhere, "Nothing here asks for it yet.";
+    PoliciesRead, "Policies:Read", Elsewhere, "Nothing here asks for it yet.";
+    PoliciesUpdate, "Policies:Update", Elsewhere, "Nothing here asks for it yet.";
+    PoliciesApprovalsRead, "Policies:Approvals:Read", Elsewhere, "Nothing here asks for it yet.";
+    PoliciesApprovalsApprove, "Policies:Approvals:Approve", Elsewhere, "Nothing here asks for it yet.";
+    SignersListSigners, "Signers:ListSigners", Elsewhere, "Nothing here asks for it yet.";
+    StakesCreate, "Stakes:Create", Elsewhere, "Nothing here asks for it yet.";
+    StakesRead, "Stakes:Read", Elsewhere, "Nothing here asks for it yet.";
+    StakesUpdate, "Stakes:Update", Elsewhere, "Nothing here asks for it yet.";
+    SwapsCreate, "Swaps:Create", Elsewhere, "Nothing here asks for it yet.";
+    SwapsRead, "Swaps:Read", Elsewhere, "Nothing here asks for it yet.";
+    PayoutsCreate, "Payouts:Create", Elsewhere, "Nothing here asks for it yet.";
+    PayoutsRead, "Payouts:Read", Elsewhere, "Nothing here asks for it yet.";
+    PayoutsWrite, "Payouts:Write", Elsewhere, "Nothing here asks for it yet.";
+    AllocationsCreate, "Allocations:Create", Elsewhere, "Nothing here asks for it yet.";
+    AllocationsUpdate, "Allocations:Update", Elsewhere, "Nothing here asks for it yet.";
+    AllocationsRead, "Allocations:Read", Elsewhere, "Nothing here asks for it yet.";
+    KeysCreate, "Keys:Create", Elsewhere, "Nothing here asks for it yet.";
+    KeysDelete, "Keys:Delete", Elsewhere, "Nothing here asks for it yet.";
+    KeysRead, "Keys:Read", Elsewhere, "Nothing here asks for it yet.";
+    KeysUpdate, "Keys:Update", Elsewhere, "Nothing here asks for it yet.";
+    KeysReuse, "Keys:Reuse", Elsewhere, "Nothing here asks for it yet.";
+    KeysDelegate, "Keys:Delegate", Elsewhere, "Nothing here asks for it yet.";
+    KeysImport, "Keys:Import", Elsewhere, "Nothing here asks for it yet.";
+    KeysExport, "Keys:Export", Elsewhere, "Nothing here asks for it yet.";
+    KeysDerive, "Keys:Derive", Elsewhere, "Nothing here asks for it yet.";
+    KeysChildKeysCreate, "Keys:ChildKeys:Create", Elsewhere, "Nothing here asks for it yet.";
+    KeysSignaturesCreate, "Keys:Signatures:Create", Elsewhere, "Nothing here asks for it yet.";
+    KeysSignaturesRead, "Keys:Signatures:Read", Elsewhere, "Nothing here asks for it yet.";
+    KeyStoresRead, "KeyStores:Read", Elsewhere, "Nothing here asks for it yet.";
+    KeyStoresFleetsCreate, "KeyStores:Fleets:Create", Elsewhere, "Nothing here asks for it yet.";
+    KeyStoresFleetsClone, "KeyStores:Fleets:Clone", Elsewhere, "Nothing here asks for it yet.";
+    KeyStoresProofOfControlCreate, "KeyStores:ProofOfControl:Create", Elsewhere, "Nothing here asks for it yet.";
+    KeyStoresOnchainSignaturesCreate, "KeyStores:OnchainSignatures:Create", Elsewhere, "Nothing here asks for it yet.";
+    NetworksCantonValidatorsCreate, "Networks:CantonValidators:Create", Elsewhere, "Nothing here asks for it yet.";
+    NetworksCantonValidatorsRead, "Networks:CantonValidators:Read", Elsewhere, "Nothing here asks for it yet.";
+    NetworksCantonValidatorsUpdate, "Networks:CantonValidators:Update", Elsewhere, "Nothing here asks for it yet.";
+    NetworksCantonValidatorsDelete, "Networks:CantonValidators:Delete", Elsewhere, "Nothing here asks for it yet.";
+    WalletsCreate, "Wallets:Create", Elsewhere, "Nothing here asks for it yet.";
+    WalletsUpdate, "Wallets:Update", Elsewhere, "Nothing here asks for it yet.";
+    WalletsTagsAdd, "Wallets:Tags:Add", Elsewhere, "Nothing here asks for it yet.";
+    WalletsTagsDelete, "Wallets:Tags:Delete", Elsewhere, "Nothing here asks for it yet.";
+    WalletsTransactionsAbort, "Wallets:Transactions:Abort", Elsewhere, "Nothing here asks for it yet.";
+    WalletsTransfersAbort, "Wallets:Transfers:Abort", Elsewhere, "Nothing here asks for it yet.";
+    WalletsOffersRead, "Wallets:Offers:Read", Elsewhere, "Nothing here asks for it yet.";
+    WalletsOffersSettle, "Wallets:Offers:Settle", Elsewhere, "Nothing here asks for it yet.";
+    VaultsCreate, "Vaults:Create", Elsewhere, "Nothing here asks for it yet.";
+    VaultsRead, "Vaults:Read", Elsewhere, "Nothing here asks for it yet.";
+    VaultsUpdate, "Vaults:Update", Elsewhere, "Nothing here asks for it yet.";
+    VaultsTagsAdd, "Vaults:Tags:Add", Elsewhere, "Nothing here asks for it yet.";
+    VaultsTagsDelete, "Vaults:Tags:Delete", Elsewhere, "Nothing here asks for it yet.";
+    WebhooksCreate, "Webhooks:Create", Elsewhere, "Nothing here asks for it yet.";
+    WebhooksRead, "Webhooks:Read", Elsewhere, "Nothing here asks for it yet.";
+    WebhooksUpdate, "Webhooks:Update", Elsewhere, "Nothing here asks for it yet.";
+    WebhooksDelete, "Webhooks:Delete", Elsewhere, "Nothing here asks for it yet.";
+    WebhooksPing, "Webhooks:Ping", Elsewhere, "Nothing here asks for it yet.";
+    WebhooksEventsRead, "Webhooks:Events:Read", Elsewhere, "Nothing here asks for it yet.";
+    BillingRead, "Billing:Read", Elsewhere, "Nothing here asks for it yet.";
+    BillingWrite, "Billing:Write", Elsewhere, "Nothing here asks for it yet.";
+    AnalyticsRead, "Analytics:Read", Elsewhere, "Nothing here asks for it yet.";
 }
 
 impl Operation {
@@ -106,6 +208,30 @@ impl Operation {
     /// Whether people may put it into a permission of their own: those that do something here.
     pub fn is_offered(self) -> bool {
         Group::OFFERED.contains(&self.group())
+    }
+}
+
+/// Names that a published client has for some of them from before.
+const FORMER: [(&str, Operation); 9] = [
+    ("PermissionAssignments:Create", Operation::PermissionsAssign),
+    ("PermissionAssignments:Read", Operation::AssignmentsRead),
+    ("PermissionAssignments:Revoke", Operation::PermissionsRevoke),
+    ("Auth:Users:Delegate", Operation::RegisterDelegated),
+    ("Wallets:BroadcastTransaction", Operation::TransactionsCreate),
+    ("Wallets:GenerateSignature", Operation::KeysSignaturesCreate),
+    ("Auth:Apps:Read", Operation::ServiceAccountsRead),
+    ("Auth:Apps:Create", Operation::ServiceAccountsCreate),
+    ("Auth:Apps:Update", Operation::ServiceAccountsUpdate),
+];
+
+impl Operation {
+    /// The operation with this name, or with this name from before.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn from_any_name(name: &str) -> Result<Self, UnknownOperation> {
+        let former = FORMER.iter().find(|(former, _)| *former == name).map(|(_, operation)| *operation);
+        former.map_or_else(|| name.parse(), Ok)
     }
 }
 

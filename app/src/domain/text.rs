@@ -1,6 +1,7 @@
 //! Texts that people type: each a type of its own, which only holds what was checked. They go into mails, pages and
 //! signed documents, so nothing gets in that could break a line, hide or reorder what is read.
 
+use crate::action::cose::PublicKey;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -31,6 +32,9 @@ pub enum TextError {
     /// An id with other characters than ids of keys have.
     #[error("Use letters, digits, - and _ only.")]
     KeyIdLetters,
+    /// Not a public key that can be used.
+    #[error("This isn't a public key in PEM (BEGIN PUBLIC KEY) for P-256, Ed25519 or RSA with 2048 bits or more.")]
+    PublicKey,
 }
 
 macro_rules! text {
@@ -96,6 +100,16 @@ text!(
     /// How people call a passkey of theirs, at most 100 characters, without quotation marks.
     PasskeyName,
     quotable_name
+);
+text!(
+    /// How a service account or an access token is called, at most 100 characters, without quotation marks.
+    ProgramName,
+    quotable_name
+);
+text!(
+    /// A public key in PEM, as its owner gave it.
+    PublicKeyPem,
+    pem
 );
 text!(
     /// The id that a program chose for a key of its own, at most 255 characters.
@@ -175,6 +189,14 @@ fn is_invisible(char: char) -> bool {
             | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}'
             | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}'
     )
+}
+
+/// Kept as it came, since it is what its owner compares.
+fn pem(text: &str) -> Result<String, TextError> {
+    match PublicKey::from_pem(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(TextError::PublicKey),
+    }
 }
 
 fn key_id(text: &str) -> Result<String, TextError> {

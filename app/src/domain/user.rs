@@ -10,6 +10,10 @@ pub enum UserKind {
     Employee,
     /// A customer, through delegated registration.
     EndUser,
+    /// A program with rights of its own.
+    ServiceAccount,
+    /// A program that acts in somebody's name.
+    AccessToken,
 }
 
 impl UserKind {
@@ -18,7 +22,27 @@ impl UserKind {
         match self {
             Self::Employee => "Employee",
             Self::EndUser => "End user",
+            Self::ServiceAccount => "Service account",
+            Self::AccessToken => "Access token",
         }
+    }
+
+    /// Every one of them.
+    pub const ALL: [Self; 4] = [Self::Employee, Self::EndUser, Self::ServiceAccount, Self::AccessToken];
+
+    /// As the database names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Employee => "CustomerEmployee",
+            Self::EndUser => "EndUser",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::AccessToken => "AccessToken",
+        }
+    }
+
+    /// Whether it is a person.
+    pub const fn is_person(self) -> bool {
+        matches!(self, Self::Employee | Self::EndUser)
     }
 }
 

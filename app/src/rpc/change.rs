@@ -35,6 +35,17 @@ pub struct Receipt {
     pub created: Option<String>,
     /// The invitation, where the change was to show it.
     pub invitation: Option<Invitation>,
+    /// The token of a new program, shown once.
+    pub access_token: Option<NewToken>,
+}
+
+/// What a new program needs beside the private half of its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewToken {
+    /// For the header `Authorization: Bearer …`.
+    pub token: String,
+    /// By which its signatures name its key.
+    pub key: String,
 }
 
 /// An invitation to pass on by hand.

@@ -67,7 +67,7 @@ pub struct SessionLife {
 impl Viewer {
     /// Who signs what this viewer changes.
     pub fn signer(&self) -> Signer {
-        Signer { user: UserRef { id: self.user, email: self.email.clone() }, organization: self.organization }
+        Signer { user: UserRef { id: self.user, handle: self.email.clone().into() }, organization: self.organization }
     }
 }
 

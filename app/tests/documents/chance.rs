@@ -5,16 +5,18 @@ use app::{
     action::{
         account_change::{AccountChange, NewPasskey, NewRecoveryKey},
         bytes::Bytes,
-        change::{Change, PermissionRef, PermissionTerms, UserRef},
+        change::{Change, GivenPermission, NewProgram, PermissionRef, PermissionTerms, ProgramTerms, UserRef},
+        cose::PublicKey,
         document::{self, Document, NONCE_LENGTH},
         history::entry::Entry,
         key::NewKey,
         sentence,
     },
     domain::{
+        handle::Handle,
         id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, ExternalId, KeyId, PasskeyName, PermissionName},
+        text::{EmailAddress, ExternalId, KeyId, PasskeyName, PermissionName, ProgramName, PublicKeyPem},
         time::Timestamp,
         user::UserKind,
     },
@@ -54,7 +56,12 @@ fn operations() -> impl Strategy<Value = Operations> {
 }
 
 fn user() -> impl Strategy<Value = UserRef> {
-    (user_id(), email()).prop_map(|(id, email)| UserRef { id, email })
+    let handle = prop_oneof![
+        email().prop_map(Handle::Email),
+        program_name().prop_map(Handle::ServiceAccount),
+        (program_name(), email()).prop_map(|(name, owner)| Handle::AccessToken { name, owner }),
+    ];
+    (user_id(), handle).prop_map(|(id, handle)| UserRef { id, handle })
 }
 
 /// Any integer that a document can hold.
@@ -98,6 +105,16 @@ fn change() -> impl Strategy<Value = Change> {
             user
         }),
         (assignment, permission(), user()).prop_map(|(id, permission, user)| Change::RevokeAssignment { id, permission, user }),
+        new_program().prop_map(Change::CreateServiceAccount),
+        new_program().prop_map(Change::CreateAccessToken),
+        (user(), program_terms(), program_terms())
+            .prop_filter("nothing changes", |(_, before, after)| before != after)
+            .prop_map(|(user, before, after)| Change::UpdateProgram { user, before, after }),
+        user().prop_map(|user| Change::KeepSignIn { user }),
+        (email(), option::of(name(|typed| ExternalId::parse(typed).ok())))
+            .prop_map(|(email, external_id)| Change::RegisterEndUser { email, external_id }),
+        user().prop_map(|user| Change::LogInEndUser { user }),
+        user().prop_map(|user| Change::RecoverEndUser { user }),
         account_change().prop_map(Change::OwnAccount),
     ]
 }
@@ -124,6 +141,25 @@ fn new_passkey() -> impl Strategy<Value = NewPasskey> {
 fn new_recovery_key() -> impl Strategy<Value = NewRecoveryKey> {
     let public_key = collection::vec(any::<u8>(), 1..40).prop_map(Bytes);
     (public_key, bytes(), bytes()).prop_map(|(public_key, salt, signature)| NewRecoveryKey { public_key, salt, signature })
+}
+
+fn program_name() -> impl Strategy<Value = ProgramName> {
+    name(|typed| ProgramName::parse(typed).ok())
+}
+
+fn program_terms() -> impl Strategy<Value = ProgramTerms> {
+    (program_name(), option::of(name(|typed| ExternalId::parse(typed).ok())))
+        .prop_map(|(name, external_id)| ProgramTerms { name, external_id })
+}
+
+fn new_program() -> impl Strategy<Value = NewProgram> {
+    let given = option::of((permission(), operations()).prop_map(|(permission, operations)| GivenPermission { permission, operations }));
+    (program_terms(), any::<[u8; 32]>(), 1 - (1_i64 << 53)..(1 << 53) - 1, given).prop_map(|(terms, key, until, permission)| NewProgram {
+        terms,
+        public_key: PublicKeyPem::parse(&PublicKey::Ed25519(key).to_pem()).unwrap(),
+        until: Timestamp::from_millis(until),
+        permission,
+    })
 }
 
 fn new_key() -> impl Strategy<Value = NewKey> {

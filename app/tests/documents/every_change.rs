@@ -4,14 +4,16 @@ use app::{
     action::{
         account_change::{AccountChange, NewPasskey, NewRecoveryKey},
         bytes::Bytes,
-        change::{Change, PermissionRef, PermissionTerms, UserRef},
+        change::{Change, GivenPermission, NewProgram, PermissionRef, PermissionTerms, ProgramTerms, UserRef},
+        cose::PublicKey,
         document::{self, Document},
         key::NewKey,
     },
     domain::{
+        handle::Handle,
         id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, ExternalId, KeyId, PasskeyName, PermissionName},
+        text::{EmailAddress, ExternalId, KeyId, PasskeyName, PermissionName, ProgramName, PublicKeyPem},
         time::Timestamp,
         user::UserKind,
     },
@@ -35,6 +37,13 @@ pub const fn name(change: &Change) -> &'static str {
         Change::RestorePermission { .. } => "restore_permission",
         Change::AssignPermission { .. } => "assign_permission",
         Change::RevokeAssignment { .. } => "revoke_assignment",
+        Change::CreateServiceAccount(_) => "create_service_account",
+        Change::CreateAccessToken(_) => "create_access_token",
+        Change::UpdateProgram { .. } => "update_program",
+        Change::KeepSignIn { .. } => "keep_sign_in",
+        Change::RegisterEndUser { .. } => "register_end_user",
+        Change::LogInEndUser { .. } => "log_in_end_user",
+        Change::RecoverEndUser { .. } => "recover_end_user",
         Change::OwnAccount(AccountChange::AddPasskey { .. }) => "add_passkey",
         Change::OwnAccount(AccountChange::RenamePasskey { .. }) => "rename_passkey",
         Change::OwnAccount(AccountChange::RemovePasskey { .. }) => "remove_passkey",
@@ -49,7 +58,7 @@ pub const fn name(change: &Change) -> &'static str {
 }
 
 fn user(number: u8, email: &str) -> UserRef {
-    UserRef { id: UserId::from_bytes([number; 16]), email: EmailAddress::parse(email).unwrap() }
+    UserRef { id: UserId::from_bytes([number; 16]), handle: EmailAddress::parse(email).unwrap().into() }
 }
 
 fn terms(name: &str, operations: &[Operation]) -> PermissionTerms {
@@ -58,6 +67,15 @@ fn terms(name: &str, operations: &[Operation]) -> PermissionTerms {
 
 fn reading() -> PermissionRef {
     PermissionRef { id: PermissionId::from_bytes([4; 16]), name: PermissionName::parse("Lesen & Prüfen").unwrap(), version: 3 }
+}
+
+fn new_program(name: &str, permission: Option<PermissionRef>) -> NewProgram {
+    NewProgram {
+        terms: ProgramTerms { name: ProgramName::parse(name).unwrap(), external_id: None },
+        public_key: PublicKeyPem::parse(&PublicKey::Ed25519([11; 32]).to_pem()).unwrap(),
+        until: Timestamp::from_millis(1_850_000_000_000),
+        permission: permission.map(|permission| GivenPermission { permission, operations: [Operation::UsersRead].into_iter().collect() }),
+    }
 }
 
 fn new_key() -> NewKey {
@@ -99,6 +117,23 @@ pub fn every_change() -> Vec<Change> {
             user: bob(),
         },
         Change::RevokeAssignment { id: AssignmentId::from_bytes([5; 16]), permission: reading(), user: bob() },
+        Change::CreateServiceAccount(new_program("Deploy", Some(reading()))),
+        Change::CreateAccessToken(new_program("Laptop", None)),
+        Change::UpdateProgram {
+            user: UserRef {
+                id: UserId::from_bytes([8; 16]),
+                handle: Handle::AccessToken {
+                    name: ProgramName::parse("Laptop").unwrap(),
+                    owner: EmailAddress::parse("bob@example.org").unwrap(),
+                },
+            },
+            before: ProgramTerms { name: ProgramName::parse("Laptop").unwrap(), external_id: None },
+            after: ProgramTerms { name: ProgramName::parse("Desk").unwrap(), external_id: Some(ExternalId::parse("4711").unwrap()) },
+        },
+        Change::KeepSignIn { user: bob() },
+        Change::RegisterEndUser { email: EmailAddress::parse("carl@example.com").unwrap(), external_id: None },
+        Change::LogInEndUser { user: bob() },
+        Change::RecoverEndUser { user: bob() },
         Change::OwnAccount(AccountChange::AddPasskey { name: yubikey(), passkey: new_passkey() }),
         Change::OwnAccount(AccountChange::RenamePasskey {
             id: CredentialId::from_bytes([7; 16]),

@@ -5,6 +5,7 @@ use app::{
     action::{
         bytes::Bytes,
         challenge::sha256,
+        cose::{PASSKEY_ALGORITHMS, PublicKey},
         history::entry::{PasskeyProof, RecoveryKeyProof},
         recovery_key::recovery_key_message,
     },
@@ -100,6 +101,10 @@ impl Passkey {
             client_data: Bytes(says.client_data()),
             attestation_object: Bytes(attestation_object(&data)),
         }
+    }
+
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::from_cose(&self.cose_key(), PASSKEY_ALGORITHMS).unwrap()
     }
 
     /// RFC 9053, in CTAP2's canonical order.

@@ -155,7 +155,7 @@ fn people_do_what_their_permissions_allow_and_give_no_more() {
     bob: Create permission “Deleting” with 1 operation
         You can only give what you hold yourself. You don't hold: Auth:Users:Delete.
     bob: Create permission “Paying” with 1 operation
-        Wallets:Transfers:Create can't be put into a permission: nothing here does that yet.
+        You can only give what you hold yourself. You don't hold: Wallets:Transfers:Create.
     bob: Create permission “Nothing” with 0 operations
         Pick at least one operation.
     -- Permissions for others
@@ -300,7 +300,7 @@ fn who_was_an_admin_does_not_count_as_one() {
         let mut bob = story.join(&mut ada, "bob@example.org");
         story.give(&mut ada, story.full_admin, &bob);
         end(&mut story, &mut bob, &ada);
-        let last = Err(ReplayError::Denied(Denial::LastAdmin(bob.email.clone())));
+        let last = Err(ReplayError::Denied(Denial::LastAdmin(bob.email.clone().into())));
         let change = Change::DeactivateUser { user: bob.named() };
         assert_eq!(verdict(&mut story, &mut bob, change), last);
     }
@@ -605,9 +605,9 @@ fn invitations_are_for_who_has_not_signed_up() {
 fn people_are_named_as_they_are() {
     let (mut story, mut ada) = Story::begin();
     let bob = story.join(&mut ada, "bob@example.org");
-    for change in about(&UserRef { email: address("rob@example.org"), ..bob.named() }) {
+    for change in about(&UserRef { handle: address("rob@example.org").into(), ..bob.named() }) {
         let verdict = verdict(&mut story, &mut ada, change);
-        assert_eq!(verdict, Err(ReplayError::Denied(Denial::EmailChanged(bob.email.clone()))));
+        assert_eq!(verdict, Err(ReplayError::Denied(Denial::EmailChanged(bob.email.clone().into()))));
     }
     for change in about(&UserRef { id: UserId::from_bytes([7; 16]), ..bob.named() }) {
         assert_eq!(verdict(&mut story, &mut ada, change), Err(ReplayError::Denied(Denial::NoSuchUser)));

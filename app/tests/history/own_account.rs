@@ -32,7 +32,7 @@ use ring::signature::Ed25519KeyPair;
 use std::{collections::BTreeSet, mem, time::Duration};
 
 /// Ada, and Bob, who may do no more than invite people.
-fn team() -> (Story, Person, Person) {
+pub fn team() -> (Story, Person, Person) {
     let (mut story, mut ada) = Story::begin();
     let bob = story.join(&mut ada, "bob@example.org");
     let inviting = story.define(&mut ada, "Inviting", &[Operation::UsersCreate]);
@@ -41,12 +41,12 @@ fn team() -> (Story, Person, Person) {
 }
 
 /// A passkey that isn't registered; our id of it follows from the document that brings it.
-fn fresh_passkey(story: &mut Story) -> Passkey {
+pub fn fresh_passkey(story: &mut Story) -> Passkey {
     Passkey::on_security_key(story.chance.bytes(), CredentialId::from_bytes(story.chance.id()))
 }
 
 /// The key of a kit that isn't registered.
-fn fresh_kit(story: &mut Story) -> RecoveryKey {
+pub fn fresh_kit(story: &mut Story) -> RecoveryKey {
     RecoveryKey::new(story.chance.bytes(), CredentialId::from_bytes(story.chance.id()))
 }
 
@@ -61,12 +61,12 @@ fn present(story: &mut Story, passkey: &mut Passkey, lie: impl FnOnce(&mut Says)
 }
 
 /// A recovery key as a change brings it.
-fn proven(key: &RecoveryKey, challenge: &[u8]) -> NewRecoveryKey {
+pub fn proven(key: &RecoveryKey, challenge: &[u8]) -> NewRecoveryKey {
     let RecoveryKeyProof { public_key, salt, signature, .. } = key.prove(challenge);
     NewRecoveryKey { public_key, salt, signature }
 }
 
-fn called(name: &str) -> PasskeyName {
+pub fn called(name: &str) -> PasskeyName {
     PasskeyName::parse(name).unwrap()
 }
 
@@ -78,11 +78,11 @@ fn renaming(id: CredentialId) -> Change {
     Change::OwnAccount(AccountChange::RenamePasskey { id, before: called("Spare"), after: called("Phone") })
 }
 
-fn removing(id: CredentialId) -> Change {
+pub fn removing(id: CredentialId) -> Change {
     Change::OwnAccount(AccountChange::RemovePasskey { id, name: called("Spare") })
 }
 
-fn replacing(challenge: [u8; 32], recovery_key: NewRecoveryKey) -> Change {
+pub fn replacing(challenge: [u8; 32], recovery_key: NewRecoveryKey) -> Change {
     Change::OwnAccount(AccountChange::ReplaceRecoveryKey { challenge: Bytes(challenge.to_vec()), recovery_key })
 }
 
@@ -93,7 +93,7 @@ fn signed(story: &mut Story, person: &mut Person, change: Change) -> SignedActio
 }
 
 /// What is said if this person did this now; the story stays as it was.
-fn verdict(story: &mut Story, person: &mut Person, change: Change) -> Result<(), ReplayError> {
+pub fn verdict(story: &mut Story, person: &mut Person, change: Change) -> Result<(), ReplayError> {
     let action = signed(story, person, change);
     story.verdict_on_action(action)
 }
@@ -107,7 +107,7 @@ fn verdict_with(story: &mut Story, person: &mut Person, passkey: &mut Passkey, c
 }
 
 /// Which of the signatures are valid that this entry leaves to be checked, if it came next.
-fn signatures_of(story: &mut Story, what: What) -> Vec<bool> {
+pub fn signatures_of(story: &mut Story, what: What) -> Vec<bool> {
     let before = story.now;
     story.append(what);
     let mut replay = Replay::default();
@@ -121,12 +121,12 @@ fn signatures_of(story: &mut Story, what: What) -> Vec<bool> {
 }
 
 /// What a person signs with at the story's end.
-fn credentials_of(story: &Story, person: &Person) -> BTreeSet<CredentialId> {
+pub fn credentials_of(story: &Story, person: &Person) -> BTreeSet<CredentialId> {
     story.state().credentials.into_iter().filter(|(_, owner)| *owner == person.id).map(|(id, _)| id).collect()
 }
 
 /// Someone adds a passkey to their account.
-fn add_passkey(story: &mut Story, person: &mut Person, mut passkey: Passkey) -> Passkey {
+pub fn add_passkey(story: &mut Story, person: &mut Person, mut passkey: Passkey) -> Passkey {
     let new = present(story, &mut passkey, |_| ());
     passkey.id = CredentialId::from_bytes(story.act(person, adding(new)));
     passkey
@@ -367,7 +367,7 @@ fn recovery_of(story: &mut Story, lost: &Person, alter: impl FnOnce(&mut Documen
 }
 
 /// Someone recovers their account.
-fn recover(story: &mut Story, lost: &Person) -> Person {
+pub fn recover(story: &mut Story, lost: &Person) -> Person {
     let (recovery, renewed) = recovery_of(story, lost, |_| ());
     story.append(What::Recovery(Box::new(recovery)));
     renewed
@@ -500,7 +500,7 @@ fn the_ids_of_what_a_recovery_brings_follow_from_its_document() {
 fn who_is_not_active_recovers_nothing() {
     let (mut story, mut ada, bob) = team();
     let refused = Err(ReplayError::Actor(bob.id));
-    let (by_another_address, _) = recovery_of(&mut story, &bob, |document| document.actor.email = address("eve@example.org"));
+    let (by_another_address, _) = recovery_of(&mut story, &bob, |document| document.actor.handle = address("eve@example.org").into());
     assert_eq!(said(&mut story, by_another_address), refused);
     story.act(&mut ada, Change::DeactivateUser { user: bob.named() });
     let (deactivated, _) = recovery_of(&mut story, &bob, |_| ());
@@ -681,7 +681,7 @@ fn an_order_lets_in_who_belongs_there() {
     let (mut story, mut ada, bob) = team();
     let refused = Err(ReplayError::Actor(bob.id));
     let mut by_another_address = statement(&story, &bob);
-    by_another_address.user.email = address("eve@example.org");
+    by_another_address.user.handle = address("eve@example.org").into();
     let what = What::BreakGlass(Box::new(order(&story, &by_another_address)));
     assert_eq!(story.verdict_on(what), refused);
     let stranger = UserId::from_bytes([7; 16]);

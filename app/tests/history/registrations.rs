@@ -32,7 +32,7 @@ fn who_is_invited_signs_up_once() {
     let not_invited = Err(ReplayError::NotInvited(id));
 
     let eve = EmailAddress::parse("eve@example.org").unwrap();
-    let (verdict, bob) = signing_up(&mut story, bob, |registration| registration.user.email = eve);
+    let (verdict, bob) = signing_up(&mut story, bob, |registration| registration.user.handle = eve.into());
     assert_eq!(verdict, not_invited, "by another address");
     let stranger = UserId::from_bytes([7; 16]);
     let (verdict, bob) = signing_up(&mut story, bob, |registration| registration.user.id = stranger);

@@ -231,7 +231,7 @@ fn who_has_not_signed_up_signs_nothing() {
 fn the_actor_is_named_by_their_own_address() {
     let (mut story, mut ada) = Story::begin();
     let id = ada.id;
-    let renamed = next(&mut story, &mut ada, |document| document.actor.email = EmailAddress::parse("eve@example.org").unwrap());
+    let renamed = next(&mut story, &mut ada, |document| document.actor.handle = EmailAddress::parse("eve@example.org").unwrap().into());
     assert_eq!(renamed, Err(ReplayError::Actor(id)));
 }
 

@@ -65,11 +65,8 @@ fn whole_story() -> End {
     // Cleo becomes an admin, and sends Ada on holiday.
     let cleos = story.give(&mut ada, story.full_admin, &cleo);
     story.act(&mut cleo, Change::DeactivateUser { user: ada.named() });
-    let change = Change::CreateUser {
-        email: address("customer@example.com"),
-        kind: UserKind::EndUser,
-        external_id: Some(ExternalId::parse("customer 1").unwrap()),
-    };
+    let change =
+        Change::RegisterEndUser { email: address("customer@example.com"), external_id: Some(ExternalId::parse("customer 1").unwrap()) };
     let customer = UserId::from_bytes(story.act(&mut cleo, change));
     let ends = story.give(&mut cleo, story.end_user, &bob);
     // A permission that nobody has any more is put away.
@@ -115,7 +112,7 @@ fn the_whole_story_reads_as_it_went() {
     14  ada@example.org: Delete dora@example.org
     15  ada@example.org: Give cleo@example.org the permission “Full admin”
     16  cleo@example.org: Deactivate ada@example.org
-    17  cleo@example.org: Create user customer@example.com as End user, external id customer 1
+    17  cleo@example.org: Register customer customer@example.com, external id customer 1
     18  cleo@example.org: Give bob@example.org the permission “End user”
     19  cleo@example.org: Create permission “Reading” with 1 operation
     20  cleo@example.org: Give bob@example.org the permission “Reading”
@@ -134,7 +131,8 @@ fn the_whole_story_verifies_to_the_organization_that_it_made() {
     let [adas, bobs, cleos, ends] = assignments;
     let active = |person: &Person, assignments: &[(PermissionId, AssignmentId)]| {
         let user = User {
-            email: person.email.clone(),
+            handle: person.email.clone().into(),
+            owner: None,
             kind: UserKind::Employee,
             external_id: None,
             status: UserStatus::Active,
@@ -145,7 +143,8 @@ fn the_whole_story_verifies_to_the_organization_that_it_made() {
         (person.id, user)
     };
     let invited = |email, kind, external_id: Option<&str>| User {
-        email: address(email),
+        handle: address(email).into(),
+        owner: None,
         kind,
         external_id: external_id.map(|id| ExternalId::parse(id).unwrap()),
         status: UserStatus::Invited,
@@ -162,7 +161,7 @@ fn the_whole_story_verifies_to_the_organization_that_it_made() {
     };
     let managed = |name, operations| Permission { is_managed: true, ..permission(name, operations, 1) };
     // The second Dora: the first one's address was free again.
-    let dora = *state.users.iter().find(|(_, user)| user.email.as_str() == "dora@example.org").unwrap().0;
+    let dora = *state.users.iter().find(|(_, user)| user.handle.as_str() == "dora@example.org").unwrap().0;
     let expected = State {
         organization: story.organization,
         name: OrganizationName::parse("Analytical Engines").unwrap(),

@@ -4,9 +4,9 @@
 use super::{
     ActionError, Actor, Event, Road, Shown,
     break_glass::begin_anew,
-    commit::Ids,
+    commit::{Ids, NewToken},
     enrolment::{New, key_credential},
-    passkey_credential, recovery_credential,
+    keep_credential, passkey_credential, recovery_credential,
     tell::AdminEvent,
 };
 use crate::{
@@ -18,24 +18,29 @@ use crate::{
     },
     storage::{
         Connection, StorageError,
-        credentials::{self, KeyPair, NewKind},
-        organizations,
+        credentials::{self, KeyPair, NewCredential, NewKind},
+        identities, organizations,
         permissions::{self, NewAssignment, NewPermission},
         registrations::{self, NewCode, Purpose},
         sessions,
+        tokens::{self, Token, TokenKind},
         users::{self, Mark, NewUser},
     },
 };
 use app::{
     action::{
         account_change::AccountChange,
-        change::{Change, UserRef},
+        change::{Change, NewProgram, UserRef},
+        cose::PublicKey,
         document::Document,
+        history::state::renamed,
+        rules::Denial,
     },
     domain::{
-        id::{AssignmentId, CodeId, CredentialId, OrganizationId, PermissionId, UserId},
+        handle::Handle,
+        id::{AssignmentId, CodeId, CredentialId, OrganizationId, PermissionId, TokenId, UserId},
         operation::Operations,
-        text::{EmailAddress, ExternalId},
+        text::{EmailAddress, ExternalId, KeyId},
         time::Timestamp,
         user::UserKind,
     },
@@ -84,11 +89,11 @@ pub(super) async fn apply(
         }
         Change::ResendInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, None).await?;
-            context.invite_by_mail(db, user.id, &user.email, code, message::invitation).await?;
+            context.invite_by_mail(db, user.id, address(user)?, code, message::invitation).await?;
         }
         Change::ShareInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, None).await?;
-            let invitation = context.invite(db, user.id, &user.email, code).await?;
+            let invitation = context.invite(db, user.id, address(user)?, code).await?;
             return Ok(Some(Shown::Invitation(invitation)));
         }
         Change::RevokeInvitation { user } => {
@@ -97,7 +102,7 @@ pub(super) async fn apply(
         }
         Change::ReEnrolUser { user } => {
             begin_anew(db, Actor { organization, user: user.id }, now).await?;
-            context.invite_by_mail(db, user.id, &user.email, code, message::re_enrolment).await?;
+            context.invite_by_mail(db, user.id, address(user)?, code, message::re_enrolment).await?;
         }
         Change::DeactivateUser { user } => {
             users::mark(db, organization, user.id, Mark::Deactivated, Some(now)).await?;
@@ -134,6 +139,18 @@ pub(super) async fn apply(
             permissions::assign(db, new).await?;
         }
         Change::RevokeAssignment { id, .. } => permissions::revoke(db, organization, *id).await?,
+        Change::CreateServiceAccount(new) => return create_program(db, context, new, None, ids).await.map(Some),
+        Change::CreateAccessToken(new) => return create_program(db, context, new, Some(context.actor.id), ids).await.map(Some),
+        Change::UpdateProgram { user, after, .. } => {
+            if let Some(handle) = renamed(&user.handle, &after.name) {
+                identities::rename_program(db, organization, user.id, &handle, after.external_id.as_ref()).await?;
+            }
+        }
+        Change::RegisterEndUser { email, external_id } => {
+            create_user(db, context, UserId::from_bytes(created), email, UserKind::EndUser, external_id.as_ref()).await?;
+        }
+        // That it was said stands in history; what follows is up to whoever asked.
+        Change::KeepSignIn { .. } | Change::LogInEndUser { .. } | Change::RecoverEndUser { .. } => {}
         Change::OwnAccount(AccountChange::AllowCredential { until }) => {
             let code = context.road.allow_credential(db, context, document.id, *until).await?;
             return Ok(Some(Shown::Code(code)));
@@ -155,16 +172,16 @@ async fn apply_to_own_account(
     let whom = Actor { organization, user: context.actor.id };
     match (change, new) {
         (AccountChange::AddPasskey { name, .. }, Some(New::Passkey(passkey))) => {
-            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), *passkey, now)).await?;
+            keep_credential(db, &passkey_credential(whom, created, name.to_string(), *passkey, now)).await?;
         }
         (AccountChange::AddKey { name, key: new, .. }, Some(New::Key(key))) => {
             let kind = NewKind::Key(KeyPair { credential_id: new.credential_id.clone(), key });
-            credentials::insert(db, &key_credential(whom, created, name.to_string(), kind, new, now)).await?;
+            keep_credential(db, &key_credential(whom, created, name.to_string(), kind, new, now)).await?;
         }
         (AccountChange::SetRecoveryKey { name, key: new, .. }, Some(New::RecoveryKey { key, sealed })) => {
             credentials::delete_recovery_keys(db, organization, whom.user).await?;
             let kind = NewKind::OwnRecoveryKey { pair: KeyPair { credential_id: new.credential_id.clone(), key }, sealed };
-            credentials::insert(db, &key_credential(whom, created, name.to_string(), kind, new, now)).await?;
+            keep_credential(db, &key_credential(whom, created, name.to_string(), kind, new, now)).await?;
         }
         (AccountChange::RenamePasskey { id, after, .. }, _) => {
             credentials::rename(db, organization, whom.user, *id, after.as_str()).await?;
@@ -178,13 +195,13 @@ async fn apply_to_own_account(
         }
         (AccountChange::ReplaceRecoveryKey { challenge, recovery_key }, _) => {
             credentials::delete_recovery_keys(db, organization, whom.user).await?;
-            credentials::insert(db, &recovery_credential(whom, created, challenge, recovery_key, now)).await?;
+            keep_credential(db, &recovery_credential(whom, created, challenge, recovery_key, now)).await?;
         }
         (AccountChange::Recover { name, passkey: new, recovery_key }, Some(New::Passkey(passkey))) => {
             end_all(db, whom, now).await?;
-            credentials::insert(db, &passkey_credential(whom, created, name.to_string(), *passkey, now)).await?;
+            keep_credential(db, &passkey_credential(whom, created, name.to_string(), *passkey, now)).await?;
             let key = CredentialId::from_bytes(ids.recovery_key);
-            credentials::insert(db, &recovery_credential(whom, key, &new.challenge, recovery_key, now)).await?;
+            keep_credential(db, &recovery_credential(whom, key, &new.challenge, recovery_key, now)).await?;
             context.road.tell_admins(db, organization, context.actor, AdminEvent::Recovered, &context.client.in_words(), now).await?;
         }
         // What was checked is always what the change brings.
@@ -200,9 +217,64 @@ async fn apply_to_own_account(
     context.road.tell(db, organization, context.actor, &Event::of(change), &context.client.in_words(), now).await
 }
 
+/// Where a person is written to; the rules let no program be invited.
+fn address(user: &UserRef) -> Result<&EmailAddress, ActionError> {
+    user.handle.email().ok_or_else(|| Denial::NotForThis(user.handle.clone()).into())
+}
+
+/// A program with its key, its token's row and the permission that it begins with.
+async fn create_program(
+    db: &mut Connection,
+    context: &Context<'_>,
+    new: &NewProgram,
+    owner: Option<UserId>,
+    ids: Ids,
+) -> Result<Shown, ActionError> {
+    let (organization, now, id) = (context.organization, context.now, UserId::from_bytes(ids.created));
+    let handle = match (owner, context.actor.handle.email()) {
+        (None, _) => Handle::ServiceAccount(new.terms.name.clone()),
+        (Some(_), Some(owner)) => Handle::AccessToken { name: new.terms.name.clone(), owner: owner.clone() },
+        (Some(_), None) => return Err(Denial::PeopleOnly.into()),
+    };
+    let external_id = new.terms.external_id.as_ref();
+    let program = identities::NewProgram { id, organization, handle: &handle, owner, external_id, created_at: now };
+    identities::insert_program(db, program).await?;
+    let key_id = CredentialId::from_bytes(ids.key);
+    let key = PublicKey::from_pem(new.public_key.as_str()).map_err(|error| ActionError::NewKey(error.into()))?;
+    let credential_id = KeyId::parse(&key_id.to_string()).map_err(|_| ActionError::NotAsked)?;
+    let credential = NewCredential {
+        id: key_id,
+        organization,
+        user: id,
+        kind: NewKind::Key(KeyPair { credential_id, key }),
+        name: "Key".to_owned(),
+        client_data: String::new(),
+        attestation_object: String::new(),
+        created_at: now,
+    };
+    credentials::insert(db, &credential).await?;
+    let token = Token {
+        id: TokenId::from_bytes(id.to_bytes()),
+        organization,
+        user: id,
+        kind: TokenKind::Program,
+        created_at: now,
+        expires_at: new.until,
+        last_used_at: None,
+    };
+    tokens::insert(db, &token).await?;
+    if let Some(given) = &new.permission {
+        let assignment = AssignmentId::from_bytes(ids.assignment);
+        let new = NewAssignment { id: assignment, organization, permission: given.permission.id, user: id, created_at: now };
+        permissions::assign(db, new).await?;
+    }
+    Ok(Shown::Token(NewToken { row: token, whose: owner.unwrap_or(id), key: key_id }))
+}
+
 /// Everything that somebody signs with or is signed in with ends, with the codes that are under way.
 pub(super) async fn end_all(db: &mut Connection, whom: Actor, now: Timestamp) -> Result<(), StorageError> {
     credentials::delete_of_user(db, whom.organization, whom.user).await?;
+    identities::delete_access_tokens(db, whom.organization, whom.user).await?;
     sessions::delete_of_user(db, whom.organization, whom.user).await?;
     registrations::end_codes(db, whom.user, now).await
 }
@@ -253,7 +325,7 @@ impl Context<'_> {
             activate_link: &invitation.link,
             expires_at: invitation.expires_at,
         };
-        let message = write(&facts, &By { admin: &self.actor.email, at: self.now, from: &self.client.in_words() });
+        let message = write(&facts, &By { admin: &self.actor.handle, at: self.now, from: &self.client.in_words() });
         self.road.outbox.queue(db, &message, self.organization, user, invitation.expires_at).await?;
         Ok(())
     }
@@ -265,7 +337,7 @@ impl Context<'_> {
         email: &EmailAddress,
         code: Option<FreshCode>,
     ) -> Result<Invitation, ActionError> {
-        let user = UserRef { id: user, email: email.clone() };
+        let user = UserRef { id: user, handle: email.clone().into() };
         self.road.invite(db, self.organization, &user, code.ok_or(ActionError::NoCode)?, self.now).await
     }
 }
@@ -286,7 +358,7 @@ impl Road {
         let purpose = Purpose::Registration;
         let new = NewCode { id, organization, user: user.id, purpose, hash: &hash, created_at: now, expires_at };
         registrations::replace_code(db, new).await?;
-        let link = format!("{}{}", self.site.origin, activate_path(user.email.as_str(), Some(organization)));
+        let link = format!("{}{}", self.site.origin, activate_path(user.handle.as_str(), Some(organization)));
         Ok(Invitation { link, code: code.digits().to_owned(), expires_at })
     }
 }

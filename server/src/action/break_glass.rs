@@ -29,7 +29,7 @@ impl Road {
             .await?
             .filter(|user| user.status() != UserStatus::Deactivated && user.is_organization_active)
             .ok_or(ActionError::NotActive)?;
-        let named = UserRef { id: user.id, email: user.email };
+        let named = UserRef { id: user.id, handle: user.email.into() };
         begin_anew(&mut transaction, whom, now).await?;
         let invitation = self.invite(&mut transaction, whom.organization, &named, code, now).await?;
         let statement = Statement { index: head.size(), organization: whom.organization, executed_at: now, user: named.clone() };

@@ -14,6 +14,7 @@ use crate::{
         Connection, StorageError, actions, commit as save,
         credentials::{self, Passkey},
         history,
+        tokens::Token,
     },
 };
 use app::{
@@ -56,6 +57,17 @@ pub struct Executed {
     pub shown: Option<Shown>,
 }
 
+/// A new program's token.
+#[derive(Debug)]
+pub struct NewToken {
+    /// Its row.
+    pub row: Token,
+    /// In whose name it acts.
+    pub whose: UserId,
+    /// The program's key.
+    pub key: CredentialId,
+}
+
 /// What is shown to whoever signed, once.
 #[derive(Debug)]
 pub enum Shown {
@@ -63,6 +75,8 @@ pub enum Shown {
     Invitation(Invitation),
     /// A code by which one credential can be added.
     Code(String),
+    /// A new program's token, for whoever writes tokens.
+    Token(NewToken),
 }
 
 /// What a document was signed with.
@@ -112,14 +126,16 @@ impl Road {
         let (_, may) = held_by_active(&mut transaction, actor).await?;
         let signed = Signed::new(prepared.document, &document);
         let (what, credential) = signed.by(&mut transaction, actor, proof, now).await?;
-        rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may, proof.signer()).await?)?;
+        rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may, proof.signer(), now).await?)?;
         let new = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
 
         let ids = signed.ids;
         let context = Context { road: self, organization: actor.organization, actor: &document.actor, client, now };
         let shown = apply(&mut transaction, &context, &document, ids, Brought { code, new }).await?;
         let subject = match &document.change {
-            Change::CreateUser { .. } => Some(UserId::from_bytes(ids.created)),
+            Change::CreateUser { .. } | Change::RegisterEndUser { .. } | Change::CreateServiceAccount(_) | Change::CreateAccessToken(_) => {
+                Some(UserId::from_bytes(ids.created))
+            }
             other => other.user().map(|user| user.id),
         };
         let (index, created) = (head.size(), created(&document.change, ids.created));
@@ -192,16 +208,29 @@ pub(super) struct Ids {
     pub(super) created: [u8; 16],
     /// Of the recovery key that a recovery registers beside a passkey.
     pub(super) recovery_key: [u8; 16],
+    /// Of the key of a new program.
+    pub(super) key: [u8; 16],
+    /// Of the assignment that a new program begins with.
+    pub(super) assignment: [u8; 16],
 }
 
 impl Ids {
     fn of(challenge: &[u8; 32]) -> Self {
-        Self { created: document::created_id(challenge), recovery_key: document::created_recovery_key_id(challenge) }
+        Self {
+            created: document::created_id(challenge),
+            recovery_key: document::created_recovery_key_id(challenge),
+            key: document::created_key_id(challenge),
+            assignment: document::created_assignment_id(challenge),
+        }
     }
 
     /// Which credentials a change registers.
     fn registered(self, change: &Change) -> Vec<CredentialId> {
-        let Change::OwnAccount(change) = change else { return Vec::new() };
+        let change = match change {
+            Change::CreateServiceAccount(_) | Change::CreateAccessToken(_) => return vec![CredentialId::from_bytes(self.key)],
+            Change::OwnAccount(change) => change,
+            _ => return Vec::new(),
+        };
         let bits = match change {
             AccountChange::AddPasskey { .. }
             | AccountChange::AddKey { .. }
@@ -256,6 +285,7 @@ impl<'a> Signed<'a> {
             client_data: Bytes(signature.client_data().to_vec()),
             signature: Bytes(signature.bytes().to_vec()),
             created: created(&self.document.change, self.ids.created),
+            key: self.key(),
         };
         verify(db, &passkey, self.document, &self.hashes(&signed), &signed, now).await?;
         Ok((What::Action(Box::new(signed)), passkey.id))
@@ -279,6 +309,7 @@ impl<'a> Signed<'a> {
             client_data: Bytes(proof.client_data.clone()),
             signature: Bytes(proof.signature.clone()),
             created: created(&self.document.change, self.ids.created),
+            key: self.key(),
         };
         let hashes = self.hashes(&signed);
         let checked = signed.check(self.document, &hashes, &SignerKey::Key(key.key))?;
@@ -287,6 +318,12 @@ impl<'a> Signed<'a> {
             return Err(ActionError::NotTheirPasskey);
         }
         Ok((What::Action(Box::new(signed)), key.id))
+    }
+
+    /// Our id of the key of a program, if one is created.
+    fn key(&self) -> Option<CredentialId> {
+        let is_program = matches!(self.document.change, Change::CreateServiceAccount(_) | Change::CreateAccessToken(_));
+        is_program.then(|| CredentialId::from_bytes(self.ids.key))
     }
 
     fn hashes(&self, signed: &SignedAction) -> Hashes {

@@ -9,15 +9,17 @@ use super::{
     ActionError, Actor, Event, Grounds, KeyProof, Road,
     apply::{Context, end_all},
     enrolment::{Asked, Use, check_key, key_credential, passkey_credential},
+    keep_credential,
     tell::AdminEvent,
 };
 use crate::{
     client::Client,
     passkey::NewPasskey,
     storage::{
-        Connection, challenges, commit as save,
+        Connection, commit as save,
         credentials::{self, KeyPair, NewCredential, NewKind},
-        history, registrations,
+        history,
+        registrations::{self, NewCode, Purpose},
         users::{self, User},
     },
 };
@@ -29,21 +31,19 @@ use app::{
         change::UserRef,
         client_data::{Ceremony, check_key_client_data},
         cose::InvalidSignature,
-        document::id_bits,
         history::entry::{self, Enrolment, Entry, PasskeyProof, RecoveryProof, RegisteredKey, What},
         key::NewKey,
         verify::{AssertionError, CeremonyError},
     },
     domain::{
         credential::CredentialKind,
-        id::{ActionId, ChallengeId, CredentialId},
+        id::{ActionId, ChallengeId, CodeId, CredentialId},
         text::PasskeyName,
         time::Timestamp,
         user::UserStatus,
     },
 };
-use data_encoding::BASE32_NOPAD;
-use serde::{Deserialize, Serialize};
+use data_encoding::{BASE32_NOPAD, BASE64URL_NOPAD};
 
 /// What somebody brings.
 #[derive(Debug, Clone, Default)]
@@ -92,13 +92,6 @@ pub struct Enrolled {
     pub name: String,
 }
 
-/// A code by which one credential can be added.
-#[derive(Serialize, Deserialize)]
-struct Allowance {
-    allowed_by: Actor,
-    action: ActionId,
-}
-
 impl Road {
     /// Makes a code by which one credential can be added to the actor's account; only its hash is kept.
     pub(super) async fn allow_credential(
@@ -109,10 +102,16 @@ impl Road {
         until: Timestamp,
     ) -> Result<String, ActionError> {
         let code = BASE32_NOPAD.encode(&self.ambient.bytes::<20>());
-        let whom = Actor { organization: context.organization, user: context.actor.id };
-        let allowance = serde_json::to_string(&Allowance { allowed_by: whom, action });
-        let allowance = allowance.map_err(|error| ActionError::NewPasskey(error.into()))?;
-        challenges::insert(db, known_by(&code), &allowance, until).await?;
+        let new = NewCode {
+            id: CodeId::from_bytes(action.to_bytes()),
+            organization: context.organization,
+            user: context.actor.id,
+            purpose: Purpose::Credential,
+            hash: &known_by(&code),
+            created_at: context.now,
+            expires_at: until,
+        };
+        registrations::replace_code(db, new).await?;
         self.tell(
             db,
             context.organization,
@@ -130,10 +129,9 @@ impl Road {
     /// # Errors
     /// When the database fails.
     pub async fn grounds_of_code(&self, db: &mut Connection, code: &str) -> Result<Option<(Actor, Grounds)>, ActionError> {
-        let id = known_by(code);
-        let found = challenges::find(db, id, self.ambient.now()).await?;
-        let allowance: Option<Allowance> = found.and_then(|allowance| serde_json::from_str(&allowance).ok());
-        Ok(allowance.map(|Allowance { allowed_by, action }| (allowed_by, Grounds::Code { action, code: id })))
+        let found = registrations::find_credential_code(db, &known_by(code), self.ambient.now()).await?;
+        Ok(found
+            .map(|(id, organization, user)| (Actor { organization, user }, Grounds::Code { action: ActionId::from_bytes(id.to_bytes()) })))
     }
 
     /// Registers what somebody brings for the challenge with this id, on the grounds that it was given out for: all of it, with
@@ -160,7 +158,7 @@ impl Road {
         let checked = self.check_brought(&asked, new)?;
         let grounds = self.let_in(&mut transaction, &asked, &user, recovery, now).await?;
         let mut enrolment = Enrolment {
-            user: UserRef { id: user.id, email: user.email.clone() },
+            user: UserRef { id: user.id, handle: user.email.clone().into() },
             grounds,
             origin: self.site.origin.clone(),
             rp_id: self.site.rp_id.clone(),
@@ -218,8 +216,12 @@ impl Road {
                 Some((pair, registered, name, sealed))
             }
         };
-        let needs_signer = !matches!(asked.grounds, Grounds::Code { .. });
-        if signer.is_none() && (needs_signer || recovery_key.is_none()) {
+        // A code lets one credential in, whatever it is; everything else needs something to sign with.
+        let fits = match asked.grounds {
+            Grounds::Code { .. } => signer.is_some() != recovery_key.is_some(),
+            Grounds::OwnChange | Grounds::Invitation | Grounds::Recovery => signer.is_some(),
+        };
+        if !fits {
             return Err(ActionError::NotAsked);
         }
         Ok(Checked { signer, recovery_key })
@@ -245,9 +247,10 @@ impl Road {
                 registrations::end_of_user(db, whom.user, now).await?;
                 Ok(entry::Grounds::Invitation)
             }
-            (Grounds::Code { action, code }, None) => {
+            (Grounds::Code { action }, None) => {
                 // Of two that come with the same code exactly one gets it.
-                if challenges::take(db, code, now).await?.is_none() || !is_active {
+                let code = CodeId::from_bytes(action.to_bytes());
+                if !registrations::take_credential_code(db, code, now).await? || !is_active {
                     return Err(ActionError::NotAsked);
                 }
                 Ok(entry::Grounds::Code { action })
@@ -298,7 +301,7 @@ impl Road {
             enrolment.recovery_key = Some(registered);
         }
         for credential in &kept {
-            credentials::insert(db, credential).await?;
+            keep_credential(db, credential).await?;
         }
         kept.into_iter().next().map(|first| (first.id, first.kind.kind(), first.name)).ok_or(ActionError::NotAsked)
     }
@@ -361,6 +364,6 @@ fn free(name: &str, taken: &[&str]) -> String {
 }
 
 /// By what a code is known.
-fn known_by(code: &str) -> ChallengeId {
-    ChallengeId::from_bytes(id_bits(&sha256(code.as_bytes())))
+fn known_by(code: &str) -> String {
+    BASE64URL_NOPAD.encode(&sha256(code.as_bytes()))
 }

@@ -23,6 +23,7 @@ use app::{
         cose::PublicKey,
         document::id_bits,
         key::NewKey,
+        rules::Denial,
     },
     domain::{
         id::{ActionId, ChallengeId, CredentialId},
@@ -57,12 +58,10 @@ pub enum Grounds {
     OwnChange,
     /// They were invited, and had the code.
     Invitation,
-    /// They allowed it themselves, by this action, and whoever came had the code that is known by this.
+    /// They allowed it themselves, by this action, and whoever came had the code.
     Code {
         /// The action.
         action: ActionId,
-        /// The code.
-        code: ChallengeId,
     },
     /// They had the code from their mail; their recovery key has yet to sign.
     Recovery,
@@ -116,7 +115,8 @@ impl Road {
             Grounds::Invitation | Grounds::Recovery => Vec::new(),
         };
         let present: Vec<&str> = present.iter().map(|passkey| passkey.credential_id.as_str()).collect();
-        let user = users::find(db, whom.organization, whom.user).await?.ok_or(ActionError::NotActive)?;
+        // Programs are none of these: theirs is the key that they were made with.
+        let user = users::find(db, whom.organization, whom.user).await?.ok_or(Denial::PeopleOnly)?;
         let owner =
             Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: user.called(), organization: &user.organization_name };
         let begun = self.ceremonies.begin_registration(owner, &present).map_err(ActionError::NewPasskey)?;

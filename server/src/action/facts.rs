@@ -4,19 +4,23 @@ use super::{ActionError, Actor};
 use crate::storage::{
     Connection, StorageError,
     credentials::{self, Credential},
-    permissions, users,
+    identities::{self, Identity},
+    permissions,
 };
 use app::{
     action::{
         account_change::AccountChange,
         change::{Change, UserRef},
+        history::state::renamed,
         rules::{Denial, Facts, PasskeyFacts, Signer, UserFacts},
     },
     domain::{
         credential::CredentialKind,
+        handle::Handle,
+        id::{OrganizationId, UserId},
         operation::{Operation, Operations},
         text::PasskeyName,
-        user::UserStatus,
+        time::Timestamp,
     },
 };
 
@@ -25,12 +29,9 @@ use app::{
 /// # Errors
 /// [`ActionError::NotActive`] when they aren't.
 pub async fn held_by_active(db: &mut Connection, actor: Actor) -> Result<(UserRef, Operations), ActionError> {
-    let user = users::find(db, actor.organization, actor.user)
-        .await?
-        .filter(|user| user.status() == UserStatus::Active)
-        .ok_or(ActionError::NotActive)?;
-    let held = permissions::operations_of(db, actor.organization, actor.user).await?;
-    Ok((UserRef { id: user.id, email: user.email }, held))
+    let identity = identities::find(db, actor.organization, actor.user).await?.filter(Identity::may_act).ok_or(ActionError::NotActive)?;
+    let held = identities::held_by(db, actor.organization, &identity).await?;
+    Ok((identity.as_user(), held))
 }
 
 /// Lets only those go on who are active and may do this; what else they may do.
@@ -49,17 +50,24 @@ pub(super) async fn gather(
     change: &Change,
     held: Operations,
     signer: Signer,
+    now: Timestamp,
 ) -> Result<Facts, StorageError> {
     let organization = actor.organization;
-    let mut facts = Facts { held, signer, ..Facts::default() };
+    let own = identities::find(db, organization, actor.user).await?;
+    let is_program = own.as_ref().is_some_and(|own| !own.kind.is_person());
+    let mut facts = Facts { held, signer, is_program, now, ..Facts::default() };
     if let Some(user) = change.user()
-        && let Some(now) = users::find(db, organization, user.id).await?
+        && let Some(now) = identities::find(db, organization, user.id).await?
     {
         facts.user = Some(UserFacts {
-            status: now.status(),
-            is_revoked: now.revoked_at.is_some(),
+            status: now.status,
+            kind: now.kind,
+            is_revoked: now.is_revoked,
+            permissions: permissions::held_by(db, organization, user.id).await?.len(),
+            is_actors_token: now.owner == Some(actor.user),
             held: permissions::operations_of(db, organization, user.id).await?,
-            email: now.email,
+            external_id: now.external_id,
+            handle: now.handle,
         });
         facts.another_full_admin = permissions::another_full_admin(db, organization, user.id).await?;
     }
@@ -74,7 +82,21 @@ pub(super) async fn gather(
         };
     }
     facts.taken = match change {
-        Change::CreateUser { email, .. } => users::is_taken(db, organization, email).await?.then(|| email.to_string()),
+        Change::CreateUser { email, .. } | Change::RegisterEndUser { email, .. } => {
+            taken(db, organization, &email.clone().into(), None).await?
+        }
+        Change::CreateServiceAccount(new) => taken(db, organization, &Handle::ServiceAccount(new.terms.name.clone()), None).await?,
+        Change::CreateAccessToken(new) => match own.as_ref().and_then(|own| own.handle.email()) {
+            Some(owner) => {
+                let handle = Handle::AccessToken { name: new.terms.name.clone(), owner: owner.clone() };
+                taken(db, organization, &handle, None).await?
+            }
+            None => None,
+        },
+        Change::UpdateProgram { user, after, .. } => match renamed(&user.handle, &after.name) {
+            Some(handle) => taken(db, organization, &handle, Some(user.id)).await?,
+            None => None,
+        },
         Change::CreatePermission { terms } => permissions::find_look(db, organization, &terms.name, None).await?,
         Change::UpdatePermission { id, after, .. } => permissions::find_look(db, organization, &after.name, Some(*id)).await?,
         Change::ResendInvitation { .. }
@@ -88,12 +110,26 @@ pub(super) async fn gather(
         | Change::RestorePermission { .. }
         | Change::AssignPermission { .. }
         | Change::RevokeAssignment { .. }
+        | Change::KeepSignIn { .. }
+        | Change::LogInEndUser { .. }
+        | Change::RecoverEndUser { .. }
         | Change::OwnAccount(_) => None,
     };
     if let Change::OwnAccount(change) = change {
         gather_own(db, actor, change, &mut facts).await?;
     }
     Ok(facts)
+}
+
+/// The handle, if somebody else than this user has it.
+async fn taken(
+    db: &mut Connection,
+    organization: OrganizationId,
+    handle: &Handle,
+    except: Option<UserId>,
+) -> Result<Option<String>, StorageError> {
+    let found = identities::find_by_handle(db, organization, handle).await?;
+    Ok(found.filter(|id| Some(*id) != except).map(|_| handle.to_string()))
 }
 
 async fn gather_own(db: &mut Connection, actor: Actor, change: &AccountChange, facts: &mut Facts) -> Result<(), StorageError> {

@@ -19,7 +19,7 @@ mod prepare;
 mod record;
 mod tell;
 
-pub use commit::{Executed, KeyProof, Proof, Shown};
+pub use commit::{Executed, KeyProof, NewToken, Proof, Shown};
 pub use enrol::{Enrolled, NewCredentials, NewSigner, RecoverySignature};
 pub use enrolment::{Grounds, Request, check_recovery_key, passkey_credential, recovery_credential};
 pub use export::Export;
@@ -33,7 +33,10 @@ use crate::{
     mail::{MailError, Outbox},
     passkey::{Ceremonies, PasskeyError},
     secret::SealError,
-    storage::{Storage, StorageError},
+    storage::{
+        Connection, Storage, StorageError,
+        credentials::{self, NewCredential},
+    },
 };
 use app::{
     action::{
@@ -100,6 +103,9 @@ pub enum ActionError {
     /// What was registered isn't what the recovery key signed.
     #[error("what is registered isn't what the recovery key signed")]
     NotNamed,
+    /// Another credential has the id that this one's authenticator, or owner, chose.
+    #[error("another credential has this id")]
+    CredentialIdTaken,
     /// The new recovery key's owner didn't sign with it.
     #[error("the new recovery key's proof doesn't hold")]
     RecoveryKey,
@@ -130,6 +136,14 @@ pub enum ActionError {
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// Keeps a new credential.
+async fn keep_credential(db: &mut Connection, credential: &NewCredential) -> Result<(), ActionError> {
+    credentials::insert(db, credential).await.map_err(|error| match error {
+        StorageError::Conflict(_) => ActionError::CredentialIdTaken,
+        error => error.into(),
+    })
 }
 
 /// Where this server is, as signatures name it.

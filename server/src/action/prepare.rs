@@ -40,9 +40,9 @@ impl Road {
     pub async fn prepare(&self, actor: Actor, change: Change, signer: Signer) -> Result<Waiting, ActionError> {
         let mut db = self.storage.connection().await?;
         let (user, held) = held_by_active(&mut db, actor).await?;
-        rules::check(&change, &gather(&mut db, actor, &change, held, signer).await?)?;
-        self.check_new(&mut db, actor, &change, Use::Look).await?;
         let now = self.ambient.now();
+        rules::check(&change, &gather(&mut db, actor, &change, held, signer, now).await?)?;
+        self.check_new(&mut db, actor, &change, Use::Look).await?;
         let expires_at = now.plus(ACTION_LIFE);
         let id = ActionId::from_bytes(self.ambient.bytes());
         let document = Document {

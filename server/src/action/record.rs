@@ -56,7 +56,7 @@ impl Road {
         registered: &Registered<'_>,
         now: Timestamp,
     ) -> Result<(), ActionError> {
-        let who = UserRef { id: user.id, email: user.email.clone() };
+        let who = UserRef { id: user.id, handle: user.email.clone().into() };
         let credentials = self.credentials(registered)?;
         let what = if head.size() == 0 {
             What::Genesis(Box::new(self.genesis(db, user, who, credentials, now).await?))

@@ -163,9 +163,11 @@ impl Road {
         from: &str,
         at: Timestamp,
     ) -> Result<(), ActionError> {
+        // Programs read no mail.
+        let Some(to) = whom.handle.email() else { return Ok(()) };
         let organization_name = organizations::find_name(db, organization).await?.unwrap_or_default();
         let message = message::account_event(&AccountEvent {
-            to: &whom.email,
+            to,
             organization: &organization_name,
             subject: event.subject,
             sentence: &event.sentence,
@@ -190,18 +192,19 @@ impl Road {
         at: Timestamp,
     ) -> Result<(), ActionError> {
         let organization_name = organizations::find_name(db, organization).await?.unwrap_or_default();
-        for admin in permissions::other_full_admins(db, organization, whom.id).await? {
+        let Some(email) = whom.handle.email() else { return Ok(()) };
+        for (admin, to) in permissions::other_full_admins(db, organization, whom.id).await? {
             let message = message::admin_event(&message::AdminEvent {
-                to: &admin.email,
+                to: &to,
                 organization: &organization_name,
                 subject: event.subject(),
-                sentence: &event.sentence(&whom.email),
-                whom: &whom.email,
+                sentence: &event.sentence(email),
+                whom: email,
                 at,
                 from,
                 link: &format!("{}/org/users/{}", self.site.origin, whom.id),
             });
-            self.outbox.queue(db, &message, organization, admin.id, at.plus(WORTH_SENDING)).await?;
+            self.outbox.queue(db, &message, organization, admin, at.plus(WORTH_SENDING)).await?;
         }
         Ok(())
     }

@@ -129,11 +129,9 @@ impl Challenge {
             challenge_identifier: identifier,
             action: None,
             rp: RelyingParty::new(services),
-            supported_credential_kinds: vec![SupportedKind {
-                kind: CredentialKind::Fido2,
-                factor: "either",
-                requires_second_factor: false,
-            }],
+            supported_credential_kinds: [CredentialKind::Fido2, CredentialKind::Key]
+                .map(|kind| SupportedKind { kind, factor: "either", requires_second_factor: false })
+                .into(),
             allow_credentials: allowed,
             user_verification: "required",
             attestation: "none",

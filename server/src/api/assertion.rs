@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 /// What somebody signs with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SigningCredentialKind)]
 pub(super) enum CredentialKind {
     /// A passkey.
     Fido2,

@@ -4,10 +4,10 @@
 use super::{
     USER_ACTION,
     caller::Caller,
-    credentials,
+    credentials, customers,
     error::{ApiError, Code},
     input::{from_json, require_json, whole_body},
-    permissions, users,
+    permissions, programs, users,
 };
 use crate::{
     action::{Actor, Executed},
@@ -62,6 +62,10 @@ impl Given {
     /// The body.
     pub(super) fn body<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         from_json(&self.body)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.body.is_empty()
     }
 
     /// One client sends an empty object where another sends nothing.
@@ -172,7 +176,21 @@ const CALLS: &[fn(&Given) -> Found] = &[
     find::<credentials::Activate>,
     find::<credentials::Deactivate>,
     find::<credentials::MakeCode>,
+    find::<customers::RegisterCustomer>,
+    find::<customers::LogIn>,
+    find::<customers::Recover>,
+    find::<programs::CreateAccount>,
+    find::<programs::UpdateAccount>,
+    find::<programs::ActivateAccount>,
+    find::<programs::DeactivateAccount>,
+    find::<programs::DeleteAccount>,
+    find::<programs::CreateToken>,
+    find::<programs::UpdateToken>,
+    find::<programs::ActivateToken>,
+    find::<programs::DeactivateToken>,
+    find::<programs::DeleteToken>,
     find::<users::Create>,
+    find::<users::Update>,
     find::<users::Activate>,
     find::<users::Deactivate>,
     find::<users::Delete>,

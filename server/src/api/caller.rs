@@ -7,10 +7,10 @@ use super::{
 use crate::{
     action::{Actor, held_by_active},
     service::Services,
-    storage::{Connection, PooledConnection, StorageError, tokens, users},
+    storage::{Connection, PooledConnection, StorageError, identities, tokens, users},
 };
 use app::domain::{
-    id::TokenId,
+    id::{TokenId, UserId},
     operation::{Operation, Operations},
     time::Timestamp,
 };
@@ -31,6 +31,10 @@ pub(super) struct Caller {
     pub(super) token: TokenId,
     /// What they may do.
     pub(super) may: Operations,
+    /// In whose name: of an access token, its owner's.
+    pub(super) whose: UserId,
+    /// Whether it is a program.
+    pub(super) is_program: bool,
     services: Arc<Services>,
 }
 
@@ -41,6 +45,11 @@ impl Caller {
             return Err(ApiError::not_permitted(operation));
         }
         self.connection().await
+    }
+
+    /// The time by the server's clock.
+    pub(super) fn now(&self) -> Timestamp {
+        self.services.ambient.now()
     }
 
     pub(super) async fn connection(&self) -> Result<PooledConnection, ApiError> {
@@ -69,7 +78,10 @@ impl FromRequestParts<Arc<Services>> for Caller {
             tokens::note_use(&mut db, token.id, now).await.map_err(failed)?;
             users::note_seen(&mut db, actor.organization, actor.user, now).await.map_err(failed)?;
         }
-        Ok(Self { actor, token: token.id, may, services: Arc::clone(services) })
+        let identity = identities::find(&mut db, actor.organization, actor.user).await.map_err(failed)?;
+        let is_program = identity.as_ref().is_some_and(|identity| !identity.kind.is_person());
+        let whose = identity.and_then(|identity| identity.owner).unwrap_or(actor.user);
+        Ok(Self { actor, token: token.id, may, whose, is_program, services: Arc::clone(services) })
     }
 }
 
@@ -79,9 +91,9 @@ pub(super) fn bearer(parts: &Parts) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
 }
 
-/// The token's row, if it is the one that the token says.
+/// The token's row, if there is one; whose it is stands there.
 async fn counting(db: &mut Connection, says: &Metadata, now: Timestamp) -> Result<Option<tokens::Token>, StorageError> {
     let Ok(id) = says.token_id.parse() else { return Ok(None) };
     let found = tokens::find(db, id, now).await?;
-    Ok(found.filter(|token| token.organization == says.org_id && token.user.to_string() == says.user_id))
+    Ok(found.filter(|token| token.organization == says.org_id))
 }

@@ -121,7 +121,7 @@ async fn one(services: &Services, whom: Actor, id: CredentialId) -> Result<Shape
 )]
 pub(super) async fn list(caller: Caller, State(services): State<Arc<Services>>) -> Result<Json<Shapes>, ApiError> {
     let mut db = caller.connection().await?;
-    let all = credentials::list(&mut db, caller.actor.organization, caller.actor.user).await.map_err(caller.failed())?;
+    let all = credentials::list(&mut db, caller.actor.organization, caller.whose).await.map_err(caller.failed())?;
     Ok(Json(Shapes { items: all.into_iter().map(|credential| Shape::new(&services, credential)).collect() }))
 }
 

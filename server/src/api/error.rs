@@ -130,13 +130,21 @@ impl ApiError {
         Self::from(services.storage_failed(error))
     }
 
-    fn denied(denial: &Denial) -> Self {
+    /// The rules say no.
+    pub(super) fn denied(denial: &Denial) -> Self {
         let code = match denial {
-            Denial::NotPermitted(_) | Denial::BeyondOwn(_) | Denial::Outranked { .. } | Denial::NeedsKit | Denial::NeedsPasskey => {
-                Code::NotPermitted
-            }
+            Denial::NotPermitted(_)
+            | Denial::BeyondOwn(_)
+            | Denial::Outranked { .. }
+            | Denial::NeedsKit
+            | Denial::NeedsPasskey
+            | Denial::PeopleOnly => Code::NotPermitted,
             Denial::NoSuchUser | Denial::NoSuchPermission | Denial::NoSuchPasskey | Denial::NotAssigned(_) => Code::NotFound,
-            Denial::EmailTaken(_) | Denial::NameTaken(_) | Denial::PasskeyNameTaken(_) | Denial::AssignedAlready(_) => Code::Duplicate,
+            Denial::EmailTaken(_)
+            | Denial::NameTaken(_)
+            | Denial::PasskeyNameTaken(_)
+            | Denial::ProgramNameTaken(_)
+            | Denial::AssignedAlready(_) => Code::Duplicate,
             Denial::EmailChanged(_) | Denial::PermissionChanged { .. } | Denial::PasskeyRenamed(_) => Code::Conflict,
             _ => Code::Impossible,
         };
@@ -261,6 +269,9 @@ pub(super) enum Errors {
     /// Too often.
     #[response(status = 429)]
     TooMany(ErrorBody),
+    /// A fault of the server.
+    #[response(status = 500)]
+    Internal(ErrorBody),
     /// The storage doesn't answer.
     #[response(status = 503)]
     Unavailable(ErrorBody),

@@ -6,7 +6,6 @@ use super::{
     caller::Caller,
     error::{ApiError, Code, Errors},
     input::Body,
-    token::{Metadata, Purpose},
 };
 use crate::{
     action::Actor,
@@ -21,10 +20,13 @@ use crate::{
         users,
     },
 };
-use app::domain::{
-    activity::ActivityKind,
-    id::{ChallengeId, OrganizationId, TokenId},
-    text::EmailAddress,
+use app::{
+    action::rules::Denial,
+    domain::{
+        activity::ActivityKind,
+        id::{ChallengeId, OrganizationId, TokenId, UserId},
+        text::EmailAddress,
+    },
 };
 use axum::{Extension, Json, body::Bytes, extract::State};
 use serde::{Deserialize, Serialize};
@@ -117,32 +119,31 @@ pub(super) async fn finish(
         assertion::Signed::Key(proof) => Answer::Key(proof),
     };
     let whom = sign_in::verify(&services, &client, challenge, Ok(answer)).await?;
-    let token = give_token(&services, whom, TokenKind::LogIn, LIFE).await?;
-    let failed = |error| ApiError::of_storage(&services, error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
-    services.note(&mut db, whom, ActivityKind::SignedIn, &client).await.map_err(failed)?;
-    Ok(Json(SignedIn { token }))
+    give_token(&services, &client, whom).await.map(Json)
 }
 
-/// A new token for a user.
-async fn give_token(services: &Services, whom: Actor, kind: TokenKind, life: Duration) -> Result<String, ApiError> {
+/// A new token for a user who signs in.
+pub(super) async fn give_token(services: &Services, client: &Client, whom: Actor) -> Result<SignedIn, ApiError> {
     let now = services.ambient.now();
-    let id = TokenId::from_bytes(services.ambient.bytes());
-    let row = Token {
-        id,
+    let token = Token {
+        id: TokenId::from_bytes(services.ambient.bytes()),
         organization: whom.organization,
         user: whom.user,
-        kind,
+        kind: TokenKind::LogIn,
         created_at: now,
-        expires_at: now.plus(life),
+        expires_at: now.plus(LIFE),
         last_used_at: None,
     };
     let failed = |error| ApiError::of_storage(services, error);
     let mut db = services.storage.connection().await.map_err(failed)?;
-    tokens::insert(&mut db, &row).await.map_err(failed)?;
-    let says = Metadata { org_id: whom.organization, user_id: whom.user.to_string(), token_id: id.to_string() };
-    let written = services.tokens.write(Purpose::Api, says, now, row.expires_at);
-    written.map_err(|error| ApiError::from(services.hide(app::refusal::Code::Internal, &error)))
+    tokens::insert(&mut db, &token).await.map_err(failed)?;
+    services.note(&mut db, whom, ActivityKind::SignedIn, client).await.map_err(failed)?;
+    Ok(SignedIn { token: write_token(services, &token, whom.user)? })
+}
+
+/// The token of a row, for its bearer.
+pub(super) fn write_token(services: &Services, token: &Token, whose: UserId) -> Result<String, ApiError> {
+    services.write_token(token, whose).map_err(|error| ApiError::from(services.hide(app::refusal::Code::Internal, &error)))
 }
 
 /// What ends.
@@ -177,6 +178,10 @@ impl Message {
 )]
 pub(super) async fn out(caller: Caller, body: Bytes) -> Result<Json<Message>, ApiError> {
     let leaving: Leaving = if body.is_empty() { Leaving::default() } else { super::input::from_json(&body)? };
+    if caller.is_program {
+        // It never signed in, and its token would be gone for good.
+        return Err(ApiError::denied(&Denial::PeopleOnly));
+    }
     let organization = caller.actor.organization;
     let mut db = caller.connection().await?;
     let message = if leaving.all_sessions == Some(true) {

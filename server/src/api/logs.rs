@@ -136,7 +136,7 @@ fn table(entries: &[Entry]) -> Result<String, csv::Error> {
     for entry in entries {
         let done = Done::of(entry);
         let [username, description] = [done.username.unwrap_or_default(), done.sentence].map(|text| plain(&text));
-        let id = EntryId::from(entry.index).to_string();
+        let id = EntryId::new(entry.organization, entry.index).to_string();
         let user = done.user.map(|user| user.to_string()).unwrap_or_default();
         table.write_record([&id, &done.action, &user, &username, &entry.executed_at.to_string(), &description])?;
     }
@@ -228,7 +228,7 @@ struct AssertionEvidence {
 pub(super) async fn show(caller: Caller, Id(id): Id<EntryId>) -> Result<Json<Log>, ApiError> {
     let mut db = caller.reading(Operation::HistoryRead).await?;
     let organization = caller.actor.organization;
-    let index = u64::try_from(id).map_err(|_| ApiError::not_found("entry"))?;
+    let index = id.index(organization).ok_or_else(|| ApiError::not_found("entry"))?;
     let line = history::from(&mut db, organization, index, 1).await.map_err(caller.failed())?.into_iter().next();
     let line = line.ok_or_else(|| ApiError::not_found("entry"))?;
     let entry = Entry::parse(&line).map_err(|error| ApiError::new(Code::Internal, format!("The entry can't be read: {error}.")))?;

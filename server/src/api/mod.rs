@@ -19,28 +19,33 @@ mod assertion;
 mod call;
 mod caller;
 mod credentials;
+mod customers;
 mod error;
 mod input;
 mod log_in;
 mod logs;
 mod permissions;
+mod programs;
 mod recovery;
+mod reference;
 mod registration;
 mod token;
 mod users;
 
-pub use token::TokenSigner;
+pub use token::{Metadata, Purpose, TokenSigner};
 
 use crate::service::{AddressBlock, Services};
 use axum::{
-    Extension, Router,
+    Extension, Json, Router,
+    body::Bytes,
     extract::{Request, State},
     http::{HeaderName, Method, StatusCode, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
+    routing::get,
 };
 use error::{ApiError, Code};
-use std::{sync::Arc, time::Duration};
+use std::{future::ready, sync::Arc, time::Duration};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use utoipa::{
     Modify, OpenApi,
@@ -53,10 +58,15 @@ const USER_ACTION: HeaderName = HeaderName::from_static("x-dfns-useraction");
 /// How long a browser remembers that another site's pages may call.
 const CORS_LIFE: Duration = Duration::from_hours(1);
 
+/// What the page about the API may load: its style, and what that names.
+const PAGE: &str = "default-src 'none'; style-src 'self'; font-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; \
+                    frame-ancestors 'none'";
+
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Countersign", description = "The HTTP API for programs. Every call that changes something is signed with a passkey or a key, over exactly that change."),
     modifiers(&Security),
+    components(schemas(error::ErrorBody)),
     tags(
         (name = "Signing in"),
         (name = "Signing", description = "How a change is signed before it is executed: init, sign, then the call itself with the header X-DFNS-USERACTION."),
@@ -64,6 +74,8 @@ const CORS_LIFE: Duration = Duration::from_hours(1);
         (name = "Credentials"),
         (name = "Users"),
         (name = "Permissions"),
+        (name = "Programs", description = "Service accounts, and access tokens by which a program acts in somebody's name."),
+        (name = "Customers", description = "What a program with the operations Auth:Register:Delegated, Auth:Login:Delegated and Auth:Recover:Delegated does for customers."),
         (name = "History"),
     )
 )]
@@ -101,9 +113,21 @@ fn described() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(credentials::init_with_code))
         .routes(routes!(credentials::create_with_code))
         .routes(routes!(users::list, users::create))
-        .routes(routes!(users::show, users::delete))
+        .routes(routes!(users::show, users::update, users::delete))
         .routes(routes!(users::activate))
         .routes(routes!(users::deactivate))
+        .routes(routes!(programs::list_accounts, programs::create_account))
+        .routes(routes!(programs::show_account, programs::update_account, programs::delete_account))
+        .routes(routes!(programs::activate_account))
+        .routes(routes!(programs::deactivate_account))
+        .routes(routes!(programs::list_tokens, programs::create_token))
+        .routes(routes!(programs::show_token, programs::update_token, programs::delete_token))
+        .routes(routes!(programs::activate_token))
+        .routes(routes!(programs::deactivate_token))
+        .routes(routes!(customers::register))
+        .routes(routes!(customers::finish))
+        .routes(routes!(customers::log_in))
+        .routes(routes!(customers::recover))
         .routes(routes!(permissions::list, permissions::create))
         .routes(routes!(permissions::show, permissions::update))
         .routes(routes!(permissions::archive))
@@ -113,13 +137,37 @@ fn described() -> OpenApiRouter<Arc<Services>> {
 
 /// The API's description (`OpenAPI` 3.1).
 pub fn description() -> utoipa::openapi::OpenApi {
-    described().split_for_parts().1
+    parts().1
+}
+
+fn parts() -> (Router<Arc<Services>>, utoipa::openapi::OpenApi) {
+    let (calls, mut description) = described().split_for_parts();
+    for (path, item) in &mut description.paths.paths {
+        let operations = [("get", &mut item.get), ("post", &mut item.post), ("put", &mut item.put), ("delete", &mut item.delete)];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                operation.operation_id = Some(operation_id(method, path));
+            }
+        }
+    }
+    (calls, description)
+}
+
+/// A call's name, one of its own as generators of clients need it: `GET /auth/users/{userId}` is `getAuthUsersUserId`.
+fn operation_id(method: &str, path: &str) -> String {
+    let words = path.split(|char: char| !char.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    let capitals = words.map(|word| word[..1].to_ascii_uppercase() + &word[1..]);
+    std::iter::once(method.to_owned()).chain(capitals).collect()
 }
 
 /// What the API answers, to be put beside the pages: no session cookie counts here.
 pub fn router(services: &Arc<Services>) -> Router {
-    let (calls, _) = described().split_for_parts();
+    let (calls, description) = parts();
+    let page = Bytes::from(reference::page(&description));
+    let headers = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, PAGE)];
     calls
+        .route("/docs", get(move || ready((headers, page))))
+        .route("/openapi.json", get(move || ready(Json(description))))
         .method_not_allowed_fallback(other_method)
         .with_state(Arc::clone(services))
         .layer(middleware::from_fn_with_state(Arc::clone(services), limit))

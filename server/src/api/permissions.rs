@@ -5,19 +5,18 @@ use super::{
     caller::Caller,
     error::{ApiError, Code, Errors},
     input::{Id, Page, Parameters},
-    users::named,
 };
 use crate::storage::{
-    Connection,
+    Connection, identities,
     permissions::{self, Held},
 };
 use app::{
     action::{
-        change::{Change, PermissionRef, PermissionTerms},
+        change::{Change, GivenPermission, PermissionRef, PermissionTerms},
         rules::PermissionFacts,
     },
     domain::{
-        id::{AssignmentId, PermissionId, UserId},
+        id::{AssignmentId, PermissionId, TokenId, UserId},
         operation::{Operation, Operations},
         text::PermissionName,
         time::Timestamp,
@@ -25,7 +24,7 @@ use app::{
 };
 use async_trait::async_trait;
 use axum::{Json, http::StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use std::collections::BTreeSet;
 use utoipa::ToSchema;
 
@@ -128,6 +127,20 @@ async fn present(asking: &mut Asking<'_>, id: PermissionId, operation: Operation
     found.ok_or_else(|| ApiError::not_found("permission"))
 }
 
+/// A permission that a new program begins with.
+pub(super) async fn given_permission(asking: &mut Asking<'_>, id: &str) -> Result<GivenPermission, ApiError> {
+    let id = id.parse().map_err(|_| ApiError::not_found("permission"))?;
+    let found = permissions::find(asking.db, asking.actor.organization, id).await.map_err(|error| asking.failed(error))?;
+    let permission = found.ok_or_else(|| ApiError::not_found("permission"))?;
+    Ok(GivenPermission { permission: named_permission(&permission), operations: permission.operations })
+}
+
+/// A user's or a service account's id, or an access token's.
+fn identity(text: &str) -> Option<UserId> {
+    let token = || text.parse::<TokenId>().ok().map(|id| UserId::from_bytes(id.to_bytes()));
+    text.parse().ok().or_else(token)
+}
+
 fn named_permission(permission: &PermissionFacts) -> PermissionRef {
     PermissionRef { id: permission.id, name: permission.name.clone(), version: permission.version }
 }
@@ -177,7 +190,19 @@ pub(super) struct Terms {
     name: PermissionName,
     /// What it allows.
     #[schema(value_type = Vec<String>)]
+    #[serde(deserialize_with = "operations")]
     operations: BTreeSet<Operation>,
+}
+
+/// By their names, also by those that the client has from before.
+fn operations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Operation>, D::Error> {
+    let names = Vec::<String>::deserialize(deserializer)?;
+    let read = |name: &String| Operation::from_any_name(name).map_err(|_| D::Error::custom(format!("`{name}` is no operation")));
+    names.iter().map(read).collect()
+}
+
+fn some_operations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BTreeSet<Operation>>, D::Error> {
+    operations(deserializer).map(Some)
 }
 
 #[async_trait]
@@ -228,6 +253,7 @@ pub(super) struct NewTerms {
     #[schema(value_type = Option<String>, max_length = 100)]
     name: Option<PermissionName>,
     #[schema(value_type = Option<Vec<String>>)]
+    #[serde(default, deserialize_with = "some_operations")]
     operations: Option<BTreeSet<Operation>>,
 }
 
@@ -376,7 +402,7 @@ pub(super) async fn list_assignments(
     find(&caller, &mut db, id).await?;
     let organization = caller.actor.organization;
     let found = permissions::holders(&mut db, organization, id, &page.after()?, page.one_more()?).await.map_err(caller.failed())?;
-    let (found, next_page_token) = page.cut(found, |(_, user, _)| user.email.key())?;
+    let (found, next_page_token) = page.cut(found, |(_, user, _)| user.handle.key())?;
     let items = found.into_iter().map(|(assignment, user, at)| Assignment::new(assignment, id, user.id, at)).collect();
     Ok(Json(AssignmentPage { items, next_page_token }))
 }
@@ -393,7 +419,7 @@ pub(super) struct Assign {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = CreateAssignmentBody)]
 pub(super) struct Whom {
-    /// Id of a user.
+    /// Id of a user, a service account or an access token.
     identity_id: String,
 }
 
@@ -409,8 +435,9 @@ impl Call for Assign {
 
     async fn change(&self, asking: &mut Asking<'_>) -> Result<Change, ApiError> {
         let permission = present(asking, self.permission, Operation::PermissionsAssign).await?;
-        let user = self.body.identity_id.parse().map_err(|_| ApiError::not_found("user"))?;
-        let user = named(asking, user).await?;
+        let identity = identity(&self.body.identity_id).ok_or_else(|| ApiError::not_found("user"))?;
+        let found = identities::find(asking.db, asking.actor.organization, identity).await.map_err(|error| asking.failed(error))?;
+        let user = found.map(|found| found.as_user()).ok_or_else(|| ApiError::not_found("user"))?;
         Ok(Change::AssignPermission { permission: named_permission(&permission), operations: permission.operations, user })
     }
 }
@@ -427,7 +454,7 @@ impl Call for Assign {
 )]
 pub(super) async fn assign(signed: Signed<Assign>) -> Result<Json<Assignment>, ApiError> {
     let executed = signed.execute().await?;
-    let created = executed.created.and_then(|id| id.parse().ok()).zip(signed.call.body.identity_id.parse().ok());
+    let created = executed.created.and_then(|id| id.parse().ok()).zip(identity(&signed.call.body.identity_id));
     let (id, user) = created.ok_or_else(|| ApiError::not_found("assignment"))?;
     Ok(Json(Assignment::new(id, signed.call.permission, user, executed.executed_at)))
 }

@@ -12,7 +12,10 @@ use crate::{
     action::{Actor, Grounds, RecoverySignature},
     client::Client,
     service::{Services, recovery},
-    storage::credentials,
+    storage::{
+        Connection,
+        credentials::{self, Credential},
+    },
 };
 use app::{action::bytes::Bytes, domain::credential::CredentialKind};
 use axum::{Extension, Json, extract::State};
@@ -77,19 +80,22 @@ pub(super) async fn init(
 
 /// The challenge for whoever has this recovery key.
 pub(super) async fn begin(services: &Services, whom: Actor, credential: &str) -> Result<RegistrationChallenge, ApiError> {
-    let failed = |error| ApiError::of_storage(services, error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
-    let all = credentials::list(&mut db, whom.organization, whom.user).await.map_err(failed)?;
-    let key = all
-        .into_iter()
-        .find(|own| own.kind == CredentialKind::RecoveryKey && (own.credential_id == credential || own.id.to_string() == credential))
-        .ok_or_else(|| ApiError::not_found("recovery credential of this user"))?;
+    let mut db = services.storage.connection().await.map_err(|error| ApiError::of_storage(services, error))?;
+    let key = require_key(services, &mut db, whom, credential).await?;
     let request = services.road.ask_for_credential(&mut db, whom, Grounds::Recovery).await;
     let request = request.map_err(|error| ApiError::of_action(services, error))?;
     let allowed = AllowedRecovery { id: key.credential_id, encrypted_recovery_key: key.sealed.unwrap_or_default() };
     let mut challenge = RegistrationChallenge::new(services, whom, Purpose::Recovery, &request)?;
     challenge.allowed_recovery_credentials = Some(vec![allowed]);
     Ok(challenge)
+}
+
+/// The user's recovery key of this id.
+pub(super) async fn require_key(services: &Services, db: &mut Connection, whom: Actor, id: &str) -> Result<Credential, ApiError> {
+    let all = credentials::list(db, whom.organization, whom.user).await.map_err(|error| ApiError::of_storage(services, error))?;
+    all.into_iter()
+        .find(|own| own.kind == CredentialKind::RecoveryKey && (own.credential_id == id || own.id.to_string() == id))
+        .ok_or_else(|| ApiError::not_found("recovery credential of this user"))
 }
 
 /// What the recovery key signed, and what is registered.

@@ -171,15 +171,15 @@ pub(super) async fn init(
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = RegisterBody)]
 pub(super) struct Register {
-    first_factor_credential: FirstFactor,
-    recovery_credential: Option<Recovery>,
+    pub(super) first_factor_credential: FirstFactor,
+    pub(super) recovery_credential: Option<Recovery>,
 }
 
 /// What somebody will sign with.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = FirstFactorCredential)]
-struct FirstFactor {
+pub(super) struct FirstFactor {
     /// `Fido2` or `Key`.
     credential_kind: CredentialKind,
     credential_info: Info,
@@ -191,7 +191,7 @@ struct FirstFactor {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = RecoveryCredential)]
-struct Recovery {
+pub(super) struct Recovery {
     /// `RecoveryKey`.
     credential_kind: CredentialKind,
     credential_info: Info,

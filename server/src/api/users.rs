@@ -36,9 +36,10 @@ pub(super) enum UserKind {
 }
 
 impl From<user::UserKind> for UserKind {
+    /// The client has no names of their own for programs.
     fn from(kind: user::UserKind) -> Self {
         match kind {
-            user::UserKind::Employee => Self::CustomerEmployee,
+            user::UserKind::Employee | user::UserKind::ServiceAccount | user::UserKind::AccessToken => Self::CustomerEmployee,
             user::UserKind::EndUser => Self::EndUser,
         }
     }
@@ -132,10 +133,10 @@ async fn one(caller: &Caller, db: &mut Connection, id: UserId) -> Result<User, A
     shown.pop().ok_or_else(|| ApiError::not_found("user"))
 }
 
-/// As a change names them.
-pub(super) async fn named(asking: &mut Asking<'_>, id: UserId) -> Result<UserRef, ApiError> {
+/// A person, as a change names them.
+async fn named(asking: &mut Asking<'_>, id: UserId) -> Result<UserRef, ApiError> {
     let user = users::find(asking.db, asking.actor.organization, id).await.map_err(|error| asking.failed(error))?;
-    user.map(|user| UserRef { id, email: user.email }).ok_or_else(|| ApiError::not_found("user"))
+    user.map(|user| UserRef { id, handle: user.email.into() }).ok_or_else(|| ApiError::not_found("user"))
 }
 
 /// Of which kind only.
@@ -225,12 +226,11 @@ impl Call for Create {
     fn read(given: &Given, _: &Places<'_>) -> Result<Self, ApiError> {
         given.parameters(&[])?;
         let new: NewUser = given.body()?;
-        let impossible = |message: &str| Err(ApiError::new(Code::Impossible, message));
         if new.is_sso_required == Some(true) {
-            return impossible("There is no single sign-on here: people sign in with passkeys and keys.");
+            return Err(no_single_sign_on());
         }
         if new.public_key.is_some() {
-            return impossible("Whoever is invited registers a key of their own: leave `publicKey` out.");
+            return Err(ApiError::new(Code::Impossible, "Whoever is invited registers a key of their own: leave `publicKey` out."));
         }
         Ok(Self(new))
     }
@@ -258,6 +258,63 @@ pub(super) async fn create(signed: Signed<Create>) -> Result<Json<User>, ApiErro
     let id = executed.created.and_then(|id| id.parse().ok()).ok_or_else(|| ApiError::not_found("user"))?;
     let mut db = signed.caller.connection().await?;
     one(&signed.caller, &mut db, id).await.map(Json)
+}
+
+/// Says how a user signs in.
+#[derive(Debug, Serialize)]
+pub(super) struct Update {
+    user: UserId,
+    body: SignInBy,
+}
+
+/// How a user signs in.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = UpdateUserBody)]
+pub(super) struct SignInBy {
+    /// Always false: people sign in with passkeys and keys.
+    #[serde(rename = "isSSORequired")]
+    is_sso_required: bool,
+}
+
+#[async_trait]
+impl Call for Update {
+    const METHOD: &'static str = "PUT";
+    const PATH: &'static str = "/auth/users/{userId}";
+
+    fn read(given: &Given, places: &Places<'_>) -> Result<Self, ApiError> {
+        given.parameters(&[])?;
+        let body: SignInBy = given.body()?;
+        if body.is_sso_required {
+            return Err(no_single_sign_on());
+        }
+        Ok(Self { user: places.id(0, "user")?, body })
+    }
+
+    async fn change(&self, asking: &mut Asking<'_>) -> Result<Change, ApiError> {
+        asking.require(Operation::UsersUpdate)?;
+        Ok(Change::KeepSignIn { user: named(asking, self.user).await? })
+    }
+}
+
+fn no_single_sign_on() -> ApiError {
+    ApiError::new(Code::Impossible, "There is no single sign-on here: people sign in with passkeys and keys.")
+}
+
+/// Says how a user signs in
+#[utoipa::path(
+    put,
+    path = "/auth/users/{userId}",
+    tag = "Users",
+    request_body = SignInBy,
+    params(("userId" = String, Path), ("X-DFNS-USERACTION" = String, Header)),
+    responses((status = 200, body = User), Errors),
+    security(("token" = []))
+)]
+pub(super) async fn update(signed: Signed<Update>) -> Result<Json<User>, ApiError> {
+    signed.execute().await?;
+    let mut db = signed.caller.connection().await?;
+    one(&signed.caller, &mut db, signed.call.user).await.map(Json)
 }
 
 macro_rules! change_of_status {

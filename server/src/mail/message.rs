@@ -5,7 +5,7 @@ use super::{
     Message,
     layout::{self, Block, grouped, name},
 };
-use app::domain::{id::OrganizationId, text::EmailAddress, time::Timestamp};
+use app::domain::{handle::Handle, id::OrganizationId, text::EmailAddress, time::Timestamp};
 
 /// What a mail with a registration code tells.
 #[derive(Clone, Copy)]
@@ -169,7 +169,7 @@ pub fn recovery_code(facts: &RecoveryCode<'_>) -> Message {
 #[derive(Clone, Copy)]
 pub struct By<'a> {
     /// Who.
-    pub admin: &'a EmailAddress,
+    pub admin: &'a Handle,
     /// When.
     pub at: Timestamp,
     /// From where.
@@ -295,7 +295,7 @@ mod tests {
     }
 
     fn by_bob<T>(then: impl FnOnce(&By<'_>) -> T) -> T {
-        let admin = EmailAddress::parse("bob@example.org").unwrap();
+        let admin = EmailAddress::parse("bob@example.org").unwrap().into();
         then(&By { admin: &admin, at: Timestamp::from_millis(1_795_343_400_000), from: "Firefox on Windows, 192.0.2.1" })
     }
 

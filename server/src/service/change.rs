@@ -18,7 +18,7 @@ use app::{
         operation::{Operation, Operations},
     },
     refusal::{Code, FieldError, Refusal},
-    rpc::change::{Prepared, Receipt},
+    rpc::change::{NewToken, Prepared, Receipt},
 };
 use serde_json::{Value, json};
 
@@ -26,7 +26,11 @@ pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<
     let actor = backend.actor().await?;
     match &change {
         Change::CreateUser { email, .. } => backend.services.limits.mail(email)?,
-        Change::ResendInvitation { user } => backend.services.limits.mail(&user.email)?,
+        Change::ResendInvitation { user } => {
+            if let Some(email) = user.handle.email() {
+                backend.services.limits.mail(email)?;
+            }
+        }
         _ => {}
     }
     let waiting = backend.services.road.prepare(actor, change, Signer::Passkey).await.map_err(|error| refused(backend, error))?;
@@ -50,17 +54,22 @@ pub(super) async fn commit(backend: &RequestBackend, action: ActionId, response:
         .commit(actor, action, Proof::Passkey(&signature), &backend.client)
         .await
         .map_err(|error| refused(backend, error))?;
-    Ok(receipt(executed))
+    receipt(backend, executed)
 }
 
-pub(super) fn receipt(executed: Executed) -> Receipt {
+pub(super) fn receipt(backend: &RequestBackend, executed: Executed) -> Result<Receipt, Refusal> {
     let Executed { index, executed_at, checkpoint, created, shown } = executed;
-    let invitation = match shown {
-        Some(Shown::Invitation(invitation)) => Some(invitation),
+    let (mut invitation, mut access_token) = (None, None);
+    match shown {
+        Some(Shown::Invitation(shown)) => invitation = Some(shown),
+        Some(Shown::Token(token)) => {
+            let written = backend.services.write_token(&token.row, token.whose).map_err(|error| backend.hide(Code::Internal, &error))?;
+            access_token = Some(NewToken { token: written, key: token.key.to_string() });
+        }
         // Pages have codes of their own for other devices.
-        Some(Shown::Code(_)) | None => None,
-    };
-    Receipt { index, executed_at, checkpoint, created, invitation }
+        Some(Shown::Code(_)) | None => {}
+    }
+    Ok(Receipt { index, executed_at, checkpoint, created, invitation, access_token })
 }
 
 impl RequestBackend {
@@ -123,6 +132,10 @@ impl Services {
             ActionError::NotNamed => Refusal::new(
                 Code::BadRequest,
                 "What the recovery key signed isn't what is registered, so nothing was changed. It signs the JSON of `newCredentials`.",
+            ),
+            ActionError::CredentialIdTaken => Refusal::new(
+                Code::Conflict,
+                "There is a credential with this id already, so nothing was changed. Choose another id, best a random one.",
             ),
             ActionError::RecoveryKey => {
                 Refusal::new(Code::BadRequest, "The recovery key's proof doesn't hold. Nothing was changed. Reload the page and try again.")

@@ -26,13 +26,13 @@ pub use sweep::sweep;
 use crate::{
     action::{Actor, Road, RoadError, Site},
     ambient::Ambient,
-    api::TokenSigner,
+    api::{Metadata, Purpose, TokenSigner},
     client::Client,
     code::Codes,
     config::{Config, Mail, Organizations},
     mail::Outbox,
     passkey::Ceremonies,
-    storage::{Storage, StorageError, organizations, outbox},
+    storage::{Storage, StorageError, organizations, outbox, tokens::Token},
 };
 use app::{
     action::{
@@ -111,6 +111,15 @@ impl Services {
             _ => "Something went wrong on the server. Nothing was changed.",
         };
         Refusal { incident: Some(incident), ..Refusal::new(code, message) }
+    }
+
+    /// The token of a row, for its bearer: in whose name they act stands in it for them to read.
+    ///
+    /// # Errors
+    /// Never in practice: there is nothing in it that JSON can't say.
+    pub fn write_token(&self, token: &Token, whose: UserId) -> serde_json::Result<String> {
+        let says = Metadata { org_id: token.organization, user_id: whose.to_string(), token_id: token.id.to_string() };
+        self.tokens.write(Purpose::Api, says, token.created_at, token.expires_at)
     }
 
     /// What is said of a failure of the database.

@@ -34,7 +34,7 @@ pub(super) async fn details(backend: &RequestBackend, id: PermissionId, after: &
     let (mut holders, mut next) = (None, None);
     if may.allows(Operation::AssignmentsRead) {
         let found = permissions::holders(&mut db, actor.organization, id, after, ONE_MORE).await.map_err(failed)?;
-        let (found, behind) = one_page(found, |(_, user, _)| user.email.key());
+        let (found, behind) = one_page(found, |(_, user, _)| user.handle.key());
         next = behind;
         holders = Some(found.into_iter().map(|(assignment, user, _)| Holder { assignment, user }).collect());
     }

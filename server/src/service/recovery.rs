@@ -196,7 +196,7 @@ fn note_refused(services: &Arc<Services>, client: &Client, whom: Vec<Actor>) {
 pub(super) async fn recovery(backend: &RequestBackend) -> Result<Recovery, Refusal> {
     let Current { recovering, user, kit, .. } = current(backend).await?;
     Ok(Recovery {
-        signer: review::Signer { user: UserRef { id: user.id, email: user.email.clone() }, organization: user.organization },
+        signer: review::Signer { user: UserRef { id: user.id, handle: user.email.clone().into() }, organization: user.organization },
         challenge: recovering.challenge,
         salt: kit.salt,
         expires_at: recovering.expires_at,
@@ -241,7 +241,7 @@ pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature
         message: "Your account is recovered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
         ..refusal
     })?;
-    Ok(receipt(executed))
+    receipt(backend, executed)
 }
 
 /// The recovery that this browser is in.

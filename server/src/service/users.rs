@@ -137,7 +137,7 @@ fn row(user: users::User, invited_until: Option<Timestamp>, permissions: Vec<Str
     UserRow {
         status: user.status(),
         is_revoked: user.revoked_at.is_some(),
-        user: UserRef { id: user.id, email: user.email },
+        user: UserRef { id: user.id, handle: user.email.into() },
         name: user.name,
         kind: user.kind,
         external_id: user.external_id,

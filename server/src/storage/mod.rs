@@ -13,6 +13,7 @@ pub mod activity;
 pub mod challenges;
 pub mod credentials;
 pub mod history;
+pub mod identities;
 pub mod organizations;
 pub mod outbox;
 pub mod permissions;

@@ -1,6 +1,10 @@
 //! Permissions, and assignments of them to users.
 
-use super::{Connection, StorageError, parse, places, time, without_nul};
+use super::{
+    Connection, StorageError,
+    identities::{self, handle},
+    parse, places, time, without_nul,
+};
 use app::{
     action::{
         change::{PermissionRef, UserRef},
@@ -422,8 +426,9 @@ pub async fn holders(
     after: &str,
     limit: i64,
 ) -> Result<Vec<(AssignmentId, UserRef, Timestamp)>, StorageError> {
-    let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
-        "SELECT a.id, u.id, u.email, a.created_at FROM assignments a JOIN users u ON u.id = a.user_id
+    let rows: Vec<(String, String, String, String, Option<String>, i64)> = sqlx::query_as(
+        "SELECT a.id, u.id, u.kind, u.email, w.email, a.created_at
+         FROM assignments a JOIN users u ON u.id = a.user_id LEFT JOIN users w ON w.id = u.owner_id
          WHERE a.organization_id = $1 AND a.permission_id = $2 AND u.email_key > $3 ORDER BY u.email_key LIMIT $4",
     )
     .bind(organization.to_string())
@@ -433,7 +438,9 @@ pub async fn holders(
     .fetch_all(db)
     .await?;
     rows.into_iter()
-        .map(|(assignment, id, email, created_at)| Ok((parse(&assignment, "assignments", "id")?, user_ref(&id, &email)?, time(created_at))))
+        .map(|(assignment, id, kind, email, owner, created_at)| {
+            Ok((parse(&assignment, "assignments", "id")?, user_ref(&id, &kind, &email, owner.as_deref())?, time(created_at)))
+        })
         .collect()
 }
 
@@ -447,8 +454,8 @@ pub async fn holder(
     permission: PermissionId,
     assignment: AssignmentId,
 ) -> Result<Option<UserRef>, StorageError> {
-    let row: Option<(String, String)> = sqlx::query_as(
-        "SELECT u.id, u.email FROM assignments a JOIN users u ON u.id = a.user_id
+    let row: Option<(String, String, String, Option<String>)> = sqlx::query_as(
+        "SELECT u.id, u.kind, u.email, w.email FROM assignments a JOIN users u ON u.id = a.user_id LEFT JOIN users w ON w.id = u.owner_id
          WHERE a.organization_id = $1 AND a.permission_id = $2 AND a.id = $3",
     )
     .bind(organization.to_string())
@@ -456,39 +463,47 @@ pub async fn holder(
     .bind(assignment.to_string())
     .fetch_optional(db)
     .await?;
-    row.map(|(id, email)| user_ref(&id, &email)).transpose()
+    row.map(|(id, kind, email, owner)| user_ref(&id, &kind, &email, owner.as_deref())).transpose()
 }
 
-fn user_ref(id: &str, email: &str) -> Result<UserRef, StorageError> {
-    let email = EmailAddress::parse(email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?;
-    Ok(UserRef { id: parse(id, "users", "id")?, email })
+fn user_ref(id: &str, kind: &str, email: &str, owner: Option<&str>) -> Result<UserRef, StorageError> {
+    Ok(UserRef { id: parse(id, "users", "id")?, handle: handle(identities::kind(kind)?, email, owner)? })
 }
 
-/// The active users who have every operation, but for this one.
+/// The active people who have every operation, but for this one: id and mail address.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn other_full_admins(db: &mut Connection, organization: OrganizationId, than: UserId) -> Result<Vec<UserRef>, StorageError> {
+pub async fn other_full_admins(
+    db: &mut Connection,
+    organization: OrganizationId,
+    than: UserId,
+) -> Result<Vec<(UserId, EmailAddress)>, StorageError> {
     let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT u.id, u.email FROM permissions p JOIN assignments a ON a.permission_id = p.id JOIN users u ON u.id = a.user_id
-         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.id <> $2
+         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.id <> $2 AND u.owner_id IS NULL AND u.kind <> 'ServiceAccount'
            AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL ORDER BY u.email_key",
     )
     .bind(organization.to_string())
     .bind(than.to_string())
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(id, email)| user_ref(&id, &email)).collect()
+    rows.into_iter()
+        .map(|(id, email)| {
+            let email = EmailAddress::parse(&email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?;
+            Ok((parse(&id, "users", "id")?, email))
+        })
+        .collect()
 }
 
-/// Whether anyone else than this user is active and has every operation.
+/// Whether any other person than this user is active and has every operation.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn another_full_admin(db: &mut Connection, organization: OrganizationId, than: UserId) -> Result<bool, StorageError> {
     let row: Option<(String,)> = sqlx::query_as(
         "SELECT u.id FROM permissions p JOIN assignments a ON a.permission_id = p.id JOIN users u ON u.id = a.user_id
-         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.id <> $2
+         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.id <> $2 AND u.owner_id IS NULL AND u.kind <> 'ServiceAccount'
            AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL LIMIT 1",
     )
     .bind(organization.to_string())

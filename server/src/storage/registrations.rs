@@ -31,6 +31,8 @@ pub enum Purpose {
     Recovery,
     /// To make a passkey on another device.
     Device,
+    /// To register one credential through the API.
+    Credential,
 }
 
 impl Purpose {
@@ -39,6 +41,7 @@ impl Purpose {
             Self::Registration => "registration",
             Self::Recovery => "recovery",
             Self::Device => "device",
+            Self::Credential => "credential",
         }
     }
 }
@@ -229,6 +232,48 @@ pub async fn end_codes(db: &mut Connection, user: UserId, now: Timestamp) -> Res
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// The live code that lets whoever has it register a credential, by its hash: its id, and whose it is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn find_credential_code(
+    db: &mut Connection,
+    hash: &str,
+    now: Timestamp,
+) -> Result<Option<(CodeId, OrganizationId, UserId)>, StorageError> {
+    let row: Option<(String, String, String)> = sqlx::query_as(
+        "SELECT id, organization_id, user_id FROM registration_codes
+         WHERE purpose = 'credential' AND hash = $1 AND ended_at IS NULL AND expires_at > $2",
+    )
+    .bind(hash)
+    .bind(now.as_millis())
+    .fetch_optional(db)
+    .await?;
+    row.map(|(id, organization, user)| {
+        Ok((
+            parse(&id, "registration_codes", "id")?,
+            parse(&organization, "registration_codes", "organization_id")?,
+            parse(&user, "registration_codes", "user_id")?,
+        ))
+    })
+    .transpose()
+}
+
+/// Ends such a code; whether it was live. Of two at the same time exactly one hears yes.
+///
+/// # Errors
+/// When the database fails.
+pub async fn take_credential_code(db: &mut Connection, id: CodeId, now: Timestamp) -> Result<bool, StorageError> {
+    let done = sqlx::query(
+        "UPDATE registration_codes SET ended_at = $2 WHERE id = $1 AND purpose = 'credential' AND ended_at IS NULL AND expires_at > $2",
+    )
+    .bind(id.to_string())
+    .bind(now.as_millis())
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// A registration: what happens in one browser between typing the code and being registered.

@@ -1,6 +1,6 @@
-//! Users.
+//! Users, as far as they are people.
 
-use super::{Connection, StorageError, parse, time, without_nul};
+use super::{Connection, StorageError, identities::kind, parse, time, without_nul};
 use app::domain::{
     id::{OrganizationId, UserId},
     text::EmailAddress,
@@ -50,9 +50,9 @@ impl User {
         }
     }
 
-    /// Whether someone with their code may sign up.
+    /// Whether someone with their code may sign up. Customers register by the program that they come from, without one.
     pub fn may_register(&self) -> bool {
-        self.status() == UserStatus::Invited && self.revoked_at.is_none()
+        self.kind == UserKind::Employee && self.status() == UserStatus::Invited && self.revoked_at.is_none()
     }
 
     /// As a mail or a passkey calls them.
@@ -91,7 +91,7 @@ impl TryFrom<Row> for User {
             organization_name: row.organization_name,
             email: EmailAddress::parse(&row.email).map_err(|_| StorageError::Inconsistent { table: "users", column: "email" })?,
             name: row.name,
-            kind: kind(&row.kind).ok_or(StorageError::Inconsistent { table: "users", column: "kind" })?,
+            kind: kind(&row.kind)?,
             external_id: row.external_id,
             created_at: time(row.created_at),
             registered_at: row.registered_at.map(time),
@@ -103,17 +103,8 @@ impl TryFrom<Row> for User {
     }
 }
 
-fn kind(text: &str) -> Option<UserKind> {
-    [UserKind::Employee, UserKind::EndUser].into_iter().find(|kind| kind_name(*kind) == text)
-}
-
-/// As the API names them.
-const fn kind_name(kind: UserKind) -> &'static str {
-    match kind {
-        UserKind::Employee => "CustomerEmployee",
-        UserKind::EndUser => "EndUser",
-    }
-}
+/// People; programs are in [`super::identities`].
+const PEOPLE: &str = "u.kind IN ('CustomerEmployee', 'EndUser')";
 
 /// A user to write.
 #[derive(Debug, Clone, Copy)]
@@ -147,7 +138,7 @@ pub async fn insert(db: &mut Connection, user: NewUser<'_>) -> Result<(), Storag
     .bind(user.email.as_str())
     .bind(user.email.key())
     .bind(user.name)
-    .bind(kind_name(user.kind))
+    .bind(user.kind.name())
     .bind(user.external_id)
     .bind(user.created_at.as_millis())
     .execute(db)
@@ -161,7 +152,7 @@ pub async fn insert(db: &mut Connection, user: NewUser<'_>) -> Result<(), Storag
 /// When the database fails.
 pub async fn find(db: &mut Connection, organization: OrganizationId, id: UserId) -> Result<Option<User>, StorageError> {
     let row: Option<Row> = sqlx::query_as(AssertSqlSafe(format!(
-        "SELECT {COLUMNS} FROM users u JOIN organizations o ON o.id = u.organization_id WHERE u.organization_id = $1 AND u.id = $2"
+        "SELECT {COLUMNS} FROM users u JOIN organizations o ON o.id = u.organization_id WHERE u.organization_id = $1 AND u.id = $2 AND {PEOPLE}"
     )))
     .bind(organization.to_string())
     .bind(id.to_string())
@@ -236,19 +227,6 @@ pub async fn register(db: &mut Connection, organization: OrganizationId, id: Use
     .execute(db)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Whether the organization has a user with this address.
-///
-/// # Errors
-/// When the database fails.
-pub async fn is_taken(db: &mut Connection, organization: OrganizationId, email: &EmailAddress) -> Result<bool, StorageError> {
-    let row: Option<(String,)> = sqlx::query_as("SELECT id FROM users WHERE organization_id = $1 AND email_key = $2")
-        .bind(organization.to_string())
-        .bind(email.key())
-        .fetch_optional(db)
-        .await?;
-    Ok(row.is_some())
 }
 
 /// What may be noted about a user since when it holds.
@@ -359,14 +337,14 @@ pub async fn list(
         "SELECT {COLUMNS},
              (SELECT MAX(c.expires_at) FROM registration_codes c WHERE c.user_id = u.id AND c.ended_at IS NULL AND u.registered_at IS NULL) AS invited_until
          FROM users u JOIN organizations o ON o.id = u.organization_id
-         WHERE u.organization_id = $1 AND u.email_key > $2 AND ($4 = '' OR u.kind = $4) {found} {of_status}
+         WHERE u.organization_id = $1 AND {PEOPLE} AND u.email_key > $2 AND ($4 = '' OR u.kind = $4) {found} {of_status}
          ORDER BY u.email_key LIMIT $5"
     );
     let rows: Vec<ListedRow> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(organization.to_string())
         .bind(without_nul(filter.after))
         .bind(pattern(&without_nul(filter.search)))
-        .bind(filter.kind.map(kind_name).unwrap_or_default())
+        .bind(filter.kind.map(UserKind::name).unwrap_or_default())
         .bind(limit)
         .fetch_all(db)
         .await?;

@@ -202,7 +202,7 @@ fn functions_with_arguments() -> Vec<String> {
 /// Asks a function with these ids, and with everything else from home.
 async fn ask(browser: &Browser, function: &str, home: &Company, ids: &Ids) -> Vec<Answer> {
     let organization = ids.organization.to_string();
-    let invited = home.invited.email.as_str();
+    let invited = home.invited.handle.as_str();
     match function {
         "send_new_code" => vec![browser.send_new_code(invited, &organization).await],
         "code_state" => vec![browser.code_state(invited, &organization).await],
@@ -370,7 +370,7 @@ async fn every_change_that_names_anything_of_another_organization_is_refused(dat
     let mixed = Change::RevokeAssignment { id: theirs.assignment, permission: home.held.permission.clone(), user: home.active.clone() };
     assert_eq!(home.admin.verdict_on(&mixed).await, refused(Code::Conflict));
     // A wrong address isn't put right: that would tell the right one.
-    let guessed = UserRef { id: theirs.user, email: EmailAddress::parse("guess@example.org").unwrap() };
+    let guessed = UserRef { id: theirs.user, handle: EmailAddress::parse("guess@example.org").unwrap().into() };
     let answer = home.admin.prepare(&user(&guessed)).await;
     assert_eq!(answer.verdict(), refused(Code::NotFound));
     assert!(tells_nothing(&answer), "{}", answer.text());
@@ -401,10 +401,10 @@ async fn every_change_that_names_anything_of_another_organization_is_refused(dat
 async fn what_another_organization_has_is_free_to_take(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let (mut home, foreign) = two_companies(&app).await;
-    home.admin.sign(&create_user(foreign.active.email.as_str())).await;
+    home.admin.sign(&create_user(foreign.active.handle.as_str())).await;
     home.admin.sign(&create_permission("Secret plans", &[Operation::UsersRead])).await;
     // Whoever is in both comes into the one whose code they type.
-    let person = app.accept(foreign.active.email.as_str(), home.admin.organization).await;
+    let person = app.accept(foreign.active.handle.as_str(), home.admin.organization).await;
     assert_eq!(person.viewer().await.organization, home.admin.organization);
     for organization in [home.admin.organization, foreign.admin.organization] {
         app.verify(organization).await;
@@ -416,8 +416,8 @@ async fn lists_and_exports_hold_nothing_of_another_organization(database: &TestD
     let (home, foreign) = two_companies(&app).await;
     let browser = &home.admin.browser;
     let users = home.admin.users().await.users;
-    assert_eq!(users.len(), 4);
-    assert!(users.iter().all(|row| row.user.email.as_str().ends_with("@home.example")), "{users:?}");
+    assert_eq!(users.len(), 5);
+    assert!(users.iter().all(|row| row.user.handle.as_str().ends_with("@home.example")), "{users:?}");
     let found = browser.call("users", &[("search", "foreign"), ("status", ""), ("after", "")]).await;
     assert_eq!(found.done::<app::rpc::users::UserList>().users, []);
     let permissions: PermissionList = browser.call("permissions", &[("after", "")]).await.done();

@@ -17,8 +17,10 @@ use crate::{
         },
     },
     domain::{
+        credential::CredentialKind,
+        handle::Handle,
         id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
-        text::{EmailAddress, OrganizationName},
+        text::OrganizationName,
         time::Timestamp,
     },
 };
@@ -239,24 +241,30 @@ impl Enrolment {
 
     /// Whether the JSON that a recovery key signed names what is registered here, and nothing else.
     pub fn is_named_by(&self, proof: &RecoveryProof) -> bool {
+        const PLACES: [&str; 4] =
+            ["/credentialKind", "/credentialInfo/credId", "/credentialInfo/clientData", "/credentialInfo/attestationData"];
         let Ok(named) = serde_json::from_slice::<serde_json::Value>(&proof.new_credentials.0) else { return false };
-        let is_same = |name: &str, own: Option<[String; 3]>| match (named.get(name).filter(|value| !value.is_null()), own) {
+        let is_same = |name: &str, own: Option<[String; 4]>| match (named.get(name).filter(|value| !value.is_null()), own) {
             (None, None) => true,
-            (Some(credential), Some(own)) => ["credId", "clientData", "attestationData"]
-                .iter()
-                .zip(own)
-                .all(|(member, own)| credential.pointer(&format!("/credentialInfo/{member}")).and_then(|text| text.as_str()) == Some(&own)),
+            (Some(credential), Some(own)) => {
+                PLACES.iter().zip(own).all(|(place, own)| credential.pointer(place).and_then(|text| text.as_str()) == Some(&own))
+            }
             _ => false,
         };
-        let key = |key: &NewKey| [key.credential_id.to_string(), key.client_data.to_string(), key.attestation.to_string()];
+        let key = |kind: CredentialKind, key: &NewKey| {
+            [kind.name().to_owned(), key.credential_id.to_string(), key.client_data.to_string(), key.attestation.to_string()]
+        };
         let signer = self.signer.as_ref().map(|signer| match signer {
-            NewSigner::Passkey(passkey) => {
-                [&passkey.credential_id, &passkey.client_data, &passkey.attestation_object].map(Bytes::to_string)
-            }
-            NewSigner::Key(registered) => key(&registered.key),
+            NewSigner::Passkey(passkey) => [
+                CredentialKind::Passkey.name().to_owned(),
+                passkey.credential_id.to_string(),
+                passkey.client_data.to_string(),
+                passkey.attestation_object.to_string(),
+            ],
+            NewSigner::Key(registered) => key(CredentialKind::Key, &registered.key),
         });
         is_same("firstFactorCredential", signer)
-            && is_same("recoveryCredential", self.recovery_key.as_ref().map(|registered| key(&registered.key)))
+            && is_same("recoveryCredential", self.recovery_key.as_ref().map(|registered| key(CredentialKind::RecoveryKey, &registered.key)))
             && is_same("secondFactorCredential", None)
     }
 
@@ -298,6 +306,9 @@ pub struct SignedAction {
     /// The id of what was created, if anything was; it follows from the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
+    /// Our id of the key that a program was created with; it follows from the document, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<CredentialId>,
 }
 
 /// A recovery with its signature.
@@ -419,31 +430,31 @@ impl Entry {
     pub fn summary(&self) -> Result<Summary, DocumentError> {
         Ok(match &self.what {
             What::Genesis(genesis) => Summary {
-                who: Who::User(genesis.admin.email.clone()),
+                who: Who::User(genesis.admin.handle.clone()),
                 sentence: format!("Created the organization “{}” and became its first admin", genesis.name),
                 credential: Some(genesis.credentials.passkey.id),
             },
             What::Registration(registration) => Summary {
-                who: Who::User(registration.user.email.clone()),
+                who: Who::User(registration.user.handle.clone()),
                 sentence: "Signed up with a passkey and a recovery kit".to_owned(),
                 credential: Some(registration.credentials.passkey.id),
             },
             What::Action(action) => {
                 let document = Document::parse(&action.document.0)?;
-                Summary { who: Who::User(document.actor.email), sentence: sentence(&document.change), credential: Some(action.credential) }
+                Summary { who: Who::User(document.actor.handle), sentence: sentence(&document.change), credential: Some(action.credential) }
             }
             What::Recovery(recovery) => {
                 let document = Document::parse(&recovery.document.0)?;
-                Summary { who: Who::User(document.actor.email), sentence: sentence(&document.change), credential: Some(recovery.passkey) }
+                Summary { who: Who::User(document.actor.handle), sentence: sentence(&document.change), credential: Some(recovery.passkey) }
             }
             What::Enrolment(enrolment) => Summary {
-                who: Who::User(enrolment.user.email.clone()),
+                who: Who::User(enrolment.user.handle.clone()),
                 sentence: enrolment.sentence(),
                 credential: enrolment.registers().first().copied(),
             },
             What::BreakGlass(order) => Summary {
                 who: Who::Operator,
-                sentence: format!("Break-glass: let {} enrol again, without anyone's signature", order.statement()?.user.email),
+                sentence: format!("Break-glass: let {} enrol again, without anyone's signature", order.statement()?.user.handle),
                 credential: None,
             },
         })
@@ -511,8 +522,8 @@ impl Entry {
 /// Who did something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Who {
-    /// A user, by the address that they had.
-    User(EmailAddress),
+    /// A user, by what they were known by.
+    User(Handle),
     /// Whoever runs the server.
     Operator,
 }
@@ -520,7 +531,7 @@ pub enum Who {
 impl std::fmt::Display for Who {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::User(email) => std::fmt::Display::fmt(email, f),
+            Self::User(handle) => std::fmt::Display::fmt(handle, f),
             Self::Operator => f.write_str("The server's operator"),
         }
     }

@@ -9,9 +9,7 @@
 //! What only the whole history shows isn't asked here: whether an entry is missing or comes twice, and whether the actor was
 //! active and allowed to do this at that point. `replay` asks that.
 
-use super::entry::{
-    BreakGlass, Credentials, Enrolment, Entry, EntryError, NewSigner, SignedAction, SignedRecovery, SignerKey, What, server_key,
-};
+use super::entry::{BreakGlass, Credentials, Enrolment, Entry, EntryError, SignedAction, SignedRecovery, SignerKey, What, server_key};
 use crate::{
     action::{
         account_change::AccountChange,
@@ -23,9 +21,8 @@ use crate::{
         verify::{AssertionError, RegistrationError},
     },
     domain::{
-        credential::CredentialKind,
+        handle::Handle,
         id::{AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
-        text::EmailAddress,
         time::Timestamp,
     },
 };
@@ -80,7 +77,7 @@ pub enum Problem {
     NotRegistered(CredentialId),
     /// The passkey is someone else's.
     #[error("its passkey isn't one of {0}")]
-    NotTheirPasskey(EmailAddress),
+    NotTheirPasskey(Handle),
     /// The passkey was registered for another site, or the document signed for one.
     #[error("it was signed for {document}, but its passkey was registered for {passkey}")]
     RelyingParty {
@@ -199,6 +196,9 @@ impl Brought<'_> {
                 Some(SignerKey::Passkey(passkey.check(&self.document.origin, rp_id_hash)?.into()))
             }
             Change::OwnAccount(AccountChange::AddKey { key, .. }) => key.public_key().map(SignerKey::Key),
+            Change::CreateServiceAccount(new) | Change::CreateAccessToken(new) => {
+                PublicKey::from_pem(new.public_key.as_str()).ok().map(SignerKey::Key)
+            }
             _ => None,
         })
     }
@@ -248,7 +248,7 @@ pub fn registration<'a>(
         .find_map(|registered| source(registered, credential))
         .ok_or(Problem::NotRegistered(credential))?;
     if owner != user.id {
-        return Err(Problem::NotTheirPasskey(user.email.clone()));
+        return Err(Problem::NotTheirPasskey(user.handle.clone()));
     }
     if registered.index >= entry.index {
         return Err(Problem::RegisteredLater(registered.index));
@@ -270,7 +270,7 @@ fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, So
         return is_here.then(|| (entry, enrolment.user.id, enrolment.rp_id.clone(), Source::Enrolment(entry, enrolment)));
     }
     let (bytes, is_here) = match &entry.what {
-        What::Action(action) => (&action.document, action.created == Some(id.to_string())),
+        What::Action(action) => (&action.document, action.created == Some(id.to_string()) || action.key == Some(id)),
         What::Recovery(recovery) => (&recovery.document, [recovery.passkey, recovery.recovery_key].contains(&id)),
         What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::Enrolment(_) => return None,
     };
@@ -278,15 +278,24 @@ fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, So
         return None;
     }
     let document = document(entry, bytes).ok()?;
-    let (owner, rp_id) = (document.actor.id, document.rp_id.clone());
+    // A program's key is its own.
+    let owner = match (&entry.what, &document.change) {
+        (What::Action(action), Change::CreateServiceAccount(_) | Change::CreateAccessToken(_)) => action.created.as_ref()?.parse().ok()?,
+        _ => document.actor.id,
+    };
+    let rp_id = document.rp_id.clone();
     Some((entry, owner, rp_id, Source::Change(Box::new(Brought { entry, document }))))
 }
 
 /// Kind and public key of the credential with this id, if this entry registers it. Whether its registration holds is another
 /// question.
 #[cfg(feature = "ssr")]
-pub fn public_key(entry: &Entry, id: CredentialId) -> Option<(CredentialKind, PublicKey)> {
-    use crate::action::{challenge::sha256, cose::PASSKEY_ALGORITHMS};
+pub fn public_key(entry: &Entry, id: CredentialId) -> Option<(crate::domain::credential::CredentialKind, PublicKey)> {
+    use super::entry::NewSigner;
+    use crate::{
+        action::{challenge::sha256, cose::PASSKEY_ALGORITHMS},
+        domain::credential::CredentialKind,
+    };
 
     let (_, _, rp_id, source) = source(entry, id)?;
     let rp_id_hash = sha256(rp_id.as_bytes());
@@ -361,10 +370,27 @@ pub fn check_created(action: &SignedAction, change: &Change, bits: [u8; 16]) -> 
     Err(Problem::Created { found: or_nothing(action.created.clone()), expected: or_nothing(expected) })
 }
 
+/// Compares the id of a new program's key that the entry names with the one that follows from its document: `bits` are the first
+/// 16 bytes of SHA-256 of [`created_key_message`](crate::action::document::created_key_message).
+///
+/// # Errors
+/// When they differ, or there is one and no new program.
+pub fn check_created_key(action: &SignedAction, change: &Change, bits: [u8; 16]) -> Result<(), Problem> {
+    let is_program = matches!(change, Change::CreateServiceAccount(_) | Change::CreateAccessToken(_));
+    let expected = is_program.then(|| CredentialId::from_bytes(bits));
+    if action.key == expected {
+        return Ok(());
+    }
+    let or_nothing = |id: Option<CredentialId>| id.map_or_else(|| "no key".to_owned(), |id| id.to_string());
+    Err(Problem::Created { found: or_nothing(action.key), expected: or_nothing(expected) })
+}
+
 /// The id of what a change creates, if it creates something, from the bits that follow from its document.
 pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
     match change {
-        Change::CreateUser { .. } => Some(UserId::from_bytes(bits).to_string()),
+        Change::CreateUser { .. } | Change::RegisterEndUser { .. } | Change::CreateServiceAccount(_) | Change::CreateAccessToken(_) => {
+            Some(UserId::from_bytes(bits).to_string())
+        }
         Change::CreatePermission { .. } => Some(PermissionId::from_bytes(bits).to_string()),
         Change::AssignPermission { .. } => Some(AssignmentId::from_bytes(bits).to_string()),
         Change::OwnAccount(
@@ -380,6 +406,10 @@ pub fn created(change: &Change, bits: [u8; 16]) -> Option<String> {
         | Change::DeactivateUser { .. }
         | Change::ActivateUser { .. }
         | Change::DeleteUser { .. }
+        | Change::UpdateProgram { .. }
+        | Change::KeepSignIn { .. }
+        | Change::LogInEndUser { .. }
+        | Change::RecoverEndUser { .. }
         | Change::UpdatePermission { .. }
         | Change::ArchivePermission { .. }
         | Change::RestorePermission { .. }

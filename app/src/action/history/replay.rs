@@ -17,7 +17,7 @@ use super::{
     },
     merkle::Frontier,
     reader::created,
-    state::{self, Chosen, Index, Permission, RecoveryKey, State, User},
+    state::{self, Chosen, Index, Permission, Program, RecoveryKey, State, User},
 };
 use crate::{
     action::{
@@ -34,7 +34,8 @@ use crate::{
         verify::{AssertionError, CeremonyError, RegistrationError},
     },
     domain::{
-        id::{ActionId, CredentialId, OrganizationId, PermissionId, UserId},
+        handle::Handle,
+        id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::Operations,
         text::PermissionName,
         time::Timestamp,
@@ -315,15 +316,7 @@ impl Begun {
             executed: HashSet::new(),
             break_glasses: Vec::new(),
         };
-        let user = User {
-            email: admin.email,
-            kind: UserKind::Employee,
-            external_id: None,
-            status: UserStatus::Invited,
-            is_registered: false,
-            is_revoked: false,
-            assignments: BTreeMap::new(),
-        };
+        let user = User::invited(admin.handle, UserKind::Employee, None);
         begun.state.add_user(&mut begun.index, admin.id, user);
         begun.state.assign(&mut begun.index, assignment, full_admin, admin.id);
         let signature = begun.add_credentials(admin.id, &credentials)?;
@@ -331,12 +324,11 @@ impl Begun {
     }
 
     fn register(&mut self, registration: &Registration) -> Result<PendingSignature, ReplayError> {
-        let (id, email) = (registration.user.id, &registration.user.email);
-        let invited = self
-            .state
-            .users
-            .get(&id)
-            .is_some_and(|user| user.email == *email && user.status == UserStatus::Invited && !user.is_registered && !user.is_revoked);
+        let (id, handle) = (registration.user.id, &registration.user.handle);
+        let invited =
+            self.state.users.get(&id).is_some_and(|user| {
+                user.handle == *handle && user.status == UserStatus::Invited && !user.is_registered && !user.is_revoked
+            });
         if !invited {
             return Err(ReplayError::NotInvited(id));
         }
@@ -390,7 +382,7 @@ impl Begun {
     fn enrol(&mut self, enrolment: &Enrolment, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
         self.check_site(&enrolment.rp_id, &enrolment.origin)?;
         let user = &enrolment.user;
-        let now = self.state.users.get(&user.id).filter(|now| now.email == user.email);
+        let now = self.state.users.get(&user.id).filter(|now| now.handle == user.handle);
         let mut signatures = Vec::new();
         match &enrolment.grounds {
             Grounds::Invitation => {
@@ -402,7 +394,8 @@ impl Begun {
             }
             Grounds::Code { action } => {
                 let is_active = now.is_some_and(|now| now.status == UserStatus::Active);
-                if !is_active || !self.index.take_allowance(user.id, *action, executed_at) {
+                let is_one = enrolment.registers().len() == 1;
+                if !is_active || !is_one || !self.index.take_allowance(user.id, *action, executed_at) {
                     return Err(ReplayError::NotAllowed(user.id));
                 }
             }
@@ -419,6 +412,7 @@ impl Begun {
                 }
                 signatures.push(PendingSignature { key, message: proof.client_data.0.clone(), signature: proof.signature.0.clone() });
                 self.state.drop_credentials(&mut self.index, user.id);
+                self.state.drop_tokens(&mut self.index, user.id);
             }
         }
         match &enrolment.signer {
@@ -449,8 +443,7 @@ impl Begun {
             return Err(ReplayError::Expired { expired: document.expires_at, executed: executed_at });
         }
         let actor = document.actor.id;
-        let is_active = |user: &User| user.status == UserStatus::Active && user.email == document.actor.email;
-        if !self.state.users.get(&actor).is_some_and(is_active) {
+        if !self.state.active(actor).is_some_and(|user| user.handle == document.actor.handle) {
             return Err(ReplayError::Actor(actor));
         }
         Ok(document)
@@ -461,11 +454,12 @@ impl Begun {
         let actor = document.actor.id;
         let challenge = document::challenge(&action.document.0);
         let signature = self.check_signature(action, &document, challenge)?;
-        let facts = self.state.facts(&self.index, &document.change, actor);
+        let facts = self.state.facts(&self.index, &document.change, actor, executed_at);
         rules::check(&document.change, &facts)?;
         let bits = document::created_id(&challenge);
         self.check_created(action.created.as_deref(), &document.change, bits)?;
         let mut signatures = vec![signature];
+        self.take_in_program(action, &document, challenge)?;
         if let Change::OwnAccount(change) = &document.change {
             signatures.extend(self.take_in(change, actor, &document.origin, CredentialId::from_bytes(bits))?);
             if let AccountChange::AllowCredential { until } = change {
@@ -474,6 +468,36 @@ impl Begun {
         }
         self.state.apply(&mut self.index, document.change, bits);
         Ok(signatures)
+    }
+
+    /// The program that a change creates, if it creates one.
+    fn take_in_program(&mut self, action: &SignedAction, document: &Document, challenge: [u8; 32]) -> Result<(), ReplayError> {
+        let (new, owner) = match &document.change {
+            Change::CreateServiceAccount(new) => (new, None),
+            Change::CreateAccessToken(new) => (new, Some(document.actor.id)),
+            _ if action.key.is_none() => return Ok(()),
+            _ => return Err(ReplayError::Created { found: or_nothing(action.key), expected: or_nothing(None) }),
+        };
+        let expected = CredentialId::from_bytes(document::created_key_id(&challenge));
+        if action.key != Some(expected) {
+            return Err(ReplayError::Created { found: or_nothing(action.key), expected: or_nothing(Some(expected)) });
+        }
+        let handle = match (owner, document.actor.handle.email()) {
+            (None, _) => Handle::ServiceAccount(new.terms.name.clone()),
+            (Some(_), Some(owner)) => Handle::AccessToken { name: new.terms.name.clone(), owner: owner.clone() },
+            (Some(_), None) => return Err(Denial::PeopleOnly.into()),
+        };
+        let assignment = AssignmentId::from_bytes(document::created_assignment_id(&challenge));
+        let program = Program {
+            handle,
+            owner,
+            external_id: new.terms.external_id.clone(),
+            key_id: expected,
+            key: PublicKey::from_pem(new.public_key.as_str()).map_err(KeyError::from)?,
+            permission: new.permission.as_ref().map(|given| (assignment, given.permission.id)),
+        };
+        let id = UserId::from_bytes(document::created_id(&challenge));
+        self.state.add_program(&mut self.index, id, program).map_err(ReplayError::IdTaken)
     }
 
     /// The credential that a change brings, if it brings one; the signature that proves it.
@@ -509,7 +533,7 @@ impl Begun {
         let key = &old.ok_or(ReplayError::Credential(recovery.credential))?.key;
         let message = recovery_message(&recovery.document.0);
         let by_old_key = PendingSignature { key: key.clone(), message, signature: recovery.signature.0.clone() };
-        let facts = Facts { signer: Signer::RecoveryKey, ..self.state.facts(&self.index, &document.change, actor) };
+        let facts = Facts { signer: Signer::RecoveryKey, ..self.state.facts(&self.index, &document.change, actor, executed_at) };
         rules::check(&document.change, &facts)?;
         let Change::OwnAccount(AccountChange::Recover { passkey, recovery_key, .. }) = &document.change else {
             return Err(Denial::NeedsPasskey.into());
@@ -524,6 +548,7 @@ impl Begun {
             }
         }
         self.state.drop_credentials(&mut self.index, actor);
+        self.state.drop_tokens(&mut self.index, actor);
         self.take_in_passkey(passkey, actor, &document.origin, recovery.passkey)?;
         let by_new_key = self.take_in_recovery_key(recovery_key, &passkey.challenge, actor, recovery.recovery_key)?;
         Ok(vec![by_old_key, by_new_key])
@@ -537,7 +562,7 @@ impl Begun {
         if statement != expected {
             return Err(ReplayError::Statement);
         }
-        let is_theirs = |now: &User| now.email == user.email && now.status != UserStatus::Deactivated;
+        let is_theirs = |now: &User| now.handle == user.handle && now.status != UserStatus::Deactivated;
         if !self.state.users.get(&user.id).is_some_and(is_theirs) {
             return Err(ReplayError::Actor(user.id));
         }
@@ -610,10 +635,16 @@ impl Begun {
             return Err(ReplayError::Created { found: or_nothing(found), expected: or_nothing(expected.as_deref()) });
         }
         let is_taken = match change {
-            Change::CreateUser { .. } => self.state.users.contains_key(&UserId::from_bytes(bits)),
+            Change::CreateUser { .. } | Change::RegisterEndUser { .. } | Change::CreateServiceAccount(_) | Change::CreateAccessToken(_) => {
+                self.state.users.contains_key(&UserId::from_bytes(bits))
+            }
             Change::CreatePermission { .. } => self.state.permissions.contains_key(&PermissionId::from_bytes(bits)),
             _ => false,
         };
         if is_taken { Err(ReplayError::IdTaken(expected.unwrap_or_default())) } else { Ok(()) }
     }
+}
+
+fn or_nothing(id: Option<CredentialId>) -> String {
+    id.map_or_else(|| "no key".to_owned(), |id| id.to_string())
 }

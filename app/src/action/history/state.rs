@@ -6,14 +6,15 @@ use crate::{
     action::{
         account_change::AccountChange,
         bytes::Bytes,
-        change::Change,
+        change::{Change, ProgramTerms},
         cose::PublicKey,
         rules::{self, Facts, PasskeyFacts, PermissionFacts, UserFacts},
     },
     domain::{
+        handle::Handle,
         id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
         operation::Operations,
-        text::{EmailAddress, ExternalId, OrganizationName, PermissionName},
+        text::{ExternalId, OrganizationName, PermissionName, ProgramName},
         time::Timestamp,
         user::{UserKind, UserStatus},
     },
@@ -38,8 +39,10 @@ pub struct State {
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// Mail address.
-    pub email: EmailAddress,
+    /// What they are known by.
+    pub handle: Handle,
+    /// Of an access token: in whose name it acts.
+    pub owner: Option<UserId>,
     /// What they are.
     pub kind: UserKind,
     /// By which another system knows them.
@@ -52,6 +55,41 @@ pub struct User {
     pub is_revoked: bool,
     /// Their permissions.
     pub assignments: BTreeMap<PermissionId, AssignmentId>,
+}
+
+impl User {
+    /// Somebody who has nothing yet.
+    pub(super) fn invited(handle: Handle, kind: UserKind, external_id: Option<ExternalId>) -> Self {
+        Self {
+            handle,
+            owner: None,
+            kind,
+            external_id,
+            status: UserStatus::Invited,
+            is_registered: false,
+            is_revoked: false,
+            assignments: BTreeMap::new(),
+        }
+    }
+}
+
+/// A new service account or access token.
+pub(super) struct Program {
+    pub(super) handle: Handle,
+    pub(super) owner: Option<UserId>,
+    pub(super) external_id: Option<ExternalId>,
+    pub(super) key_id: CredentialId,
+    pub(super) key: PublicKey,
+    pub(super) permission: Option<(AssignmentId, PermissionId)>,
+}
+
+/// A program's handle with another name; people have none.
+pub fn renamed(handle: &Handle, name: &ProgramName) -> Option<Handle> {
+    match handle {
+        Handle::Email(_) => None,
+        Handle::ServiceAccount(_) => Some(Handle::ServiceAccount(name.clone())),
+        Handle::AccessToken { owner, .. } => Some(Handle::AccessToken { name: name.clone(), owner: owner.clone() }),
+    }
 }
 
 /// A permission.
@@ -72,7 +110,7 @@ pub struct Permission {
 /// What makes looking things up cheap while a long history is replayed; all of it follows from the [`State`].
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
-    emails: HashMap<String, UserId>,
+    handles: HashMap<String, UserId>,
     full_admins: BTreeSet<UserId>,
     holders: HashMap<PermissionId, u64>,
     /// What each user signs with.
@@ -141,6 +179,11 @@ impl Index {
         }
     }
 
+    /// The handle, if somebody else than this user has it.
+    fn taken(&self, handle: &Handle, except: Option<UserId>) -> Option<String> {
+        self.handles.get(&handle.key()).filter(|id| Some(**id) != except).map(|_| handle.to_string())
+    }
+
     /// How many passkeys and keys of this user can sign.
     fn active_signers(&self, owner: UserId) -> usize {
         let is_active = |id: &&CredentialId| self.signers.get(id).is_some_and(|signer| signer.is_active);
@@ -154,15 +197,35 @@ impl Index {
 
     /// Whether this user still allowed this at this time, by this action; it is used up.
     pub(super) fn take_allowance(&mut self, owner: UserId, action: ActionId, at: Timestamp) -> bool {
-        self.allowed.remove(&owner).is_some_and(|(allowed, until)| allowed == action && at < until)
+        let is_allowed = self.allowed.get(&owner).is_some_and(|(allowed, until)| *allowed == action && at < *until);
+        if is_allowed {
+            self.allowed.remove(&owner);
+        }
+        is_allowed
     }
 }
 
 impl State {
     /// What a user may do.
     pub fn held_by(&self, user: UserId) -> Operations {
-        let active = self.users.get(&user).filter(|user| user.status == UserStatus::Active);
-        active.map_or(Operations::NONE, |user| self.permitted(user))
+        let Some(user) = self.active(user) else { return Operations::NONE };
+        match user.owner {
+            None => self.permitted(user),
+            Some(owner) => {
+                let narrowed = (!user.assignments.is_empty()).then(|| self.permitted(user));
+                rules::held_by_token(&self.held_by(owner), narrowed.as_ref())
+            }
+        }
+    }
+
+    /// The user, if they may act: an access token, as long as its owner may.
+    pub(super) fn active(&self, user: UserId) -> Option<&User> {
+        let is_active = |user: &&User| user.status == UserStatus::Active;
+        let user = self.users.get(&user).filter(is_active)?;
+        match user.owner {
+            Some(owner) => self.users.get(&owner).filter(is_active).map(|_| user),
+            None => Some(user),
+        }
     }
 
     /// What a user's permissions allow, whether or not they are active.
@@ -176,15 +239,20 @@ impl State {
 
     /// What must be known to judge this change, which a passkey signs. Whether a name looks like another one is left to the server that executed
     /// it: that isn't about who may do what, and Unicode's tables of what looks alike change.
-    pub(super) fn facts(&self, index: &Index, change: &Change, actor: UserId) -> Facts {
+    pub(super) fn facts(&self, index: &Index, change: &Change, actor: UserId, now: Timestamp) -> Facts {
         let user_id = change.user().map(|user| user.id);
         let user = user_id.and_then(|id| self.users.get(&id));
         let permission_id = change.permission();
         let assignment = user.zip(permission_id).and_then(|(user, permission)| user.assignments.get(&permission));
         Facts {
+            now,
             held: self.held_by(actor),
             user: user.map(|user| UserFacts {
-                email: user.email.clone(),
+                handle: user.handle.clone(),
+                kind: user.kind,
+                external_id: user.external_id.clone(),
+                permissions: user.assignments.len(),
+                is_actors_token: user.owner == Some(actor),
                 status: user.status,
                 is_revoked: user.is_revoked,
                 held: self.permitted(user),
@@ -206,7 +274,16 @@ impl State {
                 _ => assignment.is_some(),
             },
             taken: match change {
-                Change::CreateUser { email, .. } => index.emails.contains_key(&email.key()).then(|| email.to_string()),
+                Change::CreateUser { email, .. } | Change::RegisterEndUser { email, .. } => index.taken(&email.clone().into(), None),
+                Change::CreateServiceAccount(new) => index.taken(&Handle::ServiceAccount(new.terms.name.clone()), None),
+                Change::CreateAccessToken(new) => self
+                    .users
+                    .get(&actor)
+                    .and_then(|user| user.handle.email())
+                    .and_then(|owner| index.taken(&Handle::AccessToken { name: new.terms.name.clone(), owner: owner.clone() }, None)),
+                Change::UpdateProgram { user, after, .. } => {
+                    renamed(&user.handle, &after.name).and_then(|handle| index.taken(&handle, Some(user.id)))
+                }
                 _ => None,
             },
             another_full_admin: index
@@ -228,6 +305,7 @@ impl State {
                 _ => None,
             },
             passkeys: index.active_signers(actor),
+            is_program: self.users.get(&actor).is_some_and(|user| !user.kind.is_person()),
         }
     }
 
@@ -250,17 +328,18 @@ impl State {
     /// # Errors
     /// The id that is in use already.
     pub(super) fn set_recovery_key(&mut self, index: &mut Index, owner: UserId, new: RecoveryKey) -> Result<(), String> {
-        if let Some(chosen) = &new.chosen
-            && !index.chosen.insert(chosen.clone())
-        {
-            return Err(chosen.to_string());
-        }
-        let id = new.id;
+        let (id, chosen) = (new.id, new.chosen.clone());
+        // The new one may have the id that was chosen for the old one.
         if let Some(old) = index.owned.entry(owner).or_default().recovery_key.replace(new) {
             self.credentials.remove(&old.id);
             if let Some(chosen) = &old.chosen {
                 index.chosen.remove(chosen);
             }
+        }
+        if let Some(chosen) = chosen
+            && !index.chosen.insert(chosen.clone())
+        {
+            return Err(chosen.to_string());
         }
         self.add_credential(id, owner)
     }
@@ -270,7 +349,7 @@ impl State {
     }
 
     pub(super) fn add_user(&mut self, index: &mut Index, id: UserId, user: User) {
-        index.emails.insert(user.email.key(), id);
+        index.handles.insert(user.handle.key(), id);
         self.users.insert(id, user);
     }
 
@@ -278,7 +357,8 @@ impl State {
         if let Some(holder) = self.users.get_mut(&user) {
             holder.assignments.insert(permission, id);
             *index.holders.entry(permission).or_default() += 1;
-            if self.permissions.get(&permission).is_some_and(|permission| permission.operations == Operations::All) {
+            let is_person = holder.kind.is_person();
+            if is_person && self.permissions.get(&permission).is_some_and(|permission| permission.operations == Operations::All) {
                 index.full_admins.insert(user);
             }
         }
@@ -289,17 +369,12 @@ impl State {
     pub(super) fn apply(&mut self, index: &mut Index, change: Change, created: [u8; 16]) {
         match change {
             Change::CreateUser { email, kind, external_id } => {
-                let user = User {
-                    email,
-                    kind,
-                    external_id,
-                    status: UserStatus::Invited,
-                    is_registered: false,
-                    is_revoked: false,
-                    assignments: BTreeMap::new(),
-                };
-                self.add_user(index, UserId::from_bytes(created), user);
+                self.add_user(index, UserId::from_bytes(created), User::invited(email.into(), kind, external_id));
             }
+            Change::RegisterEndUser { email, external_id } => {
+                self.add_user(index, UserId::from_bytes(created), User::invited(email.into(), UserKind::EndUser, external_id));
+            }
+            Change::UpdateProgram { user, after, .. } => self.rename_program(index, user.id, after),
             Change::ResendInvitation { user } | Change::ShareInvitation { user } => self.alter(user.id, |user| user.is_revoked = false),
             Change::RevokeInvitation { user } => self.alter(user.id, |user| user.is_revoked = true),
             Change::ReEnrolUser { user } => self.begin_anew(index, user.id),
@@ -349,7 +424,13 @@ impl State {
             Change::OwnAccount(AccountChange::RemovePasskey { id, .. }) => self.drop_signer(index, id),
             Change::OwnAccount(AccountChange::DeactivateCredential { id, .. }) => index.set_active(id, false),
             Change::OwnAccount(AccountChange::ActivateCredential { id, .. }) => index.set_active(id, true),
-            Change::OwnAccount(
+            // A program is taken in beside this, with its key, and so is a credential. The others alter nothing that lasts.
+            Change::CreateServiceAccount(_)
+            | Change::CreateAccessToken(_)
+            | Change::KeepSignIn { .. }
+            | Change::LogInEndUser { .. }
+            | Change::RecoverEndUser { .. }
+            | Change::OwnAccount(
                 AccountChange::AddPasskey { .. }
                 | AccountChange::AddKey { .. }
                 | AccountChange::SetRecoveryKey { .. }
@@ -361,9 +442,42 @@ impl State {
         }
     }
 
+    /// Takes a new program in, with its key; the permission that it has from the start.
+    pub(super) fn add_program(&mut self, index: &mut Index, id: UserId, new: Program) -> Result<(), String> {
+        let Program { handle, owner, external_id, key_id, key, permission } = new;
+        let kind = if owner.is_some() { UserKind::AccessToken } else { UserKind::ServiceAccount };
+        let user = User { status: UserStatus::Active, is_registered: true, owner, ..User::invited(handle, kind, external_id) };
+        self.add_user(index, id, user);
+        let chosen = Chosen::Key(key_id.to_string());
+        self.add_signer(index, key_id, Signer { owner: id, key: SignerKey::Key(key), chosen, is_active: true })?;
+        if let Some((assignment, permission)) = permission {
+            self.assign(index, assignment, permission, id);
+        }
+        Ok(())
+    }
+
+    fn rename_program(&mut self, index: &mut Index, id: UserId, terms: ProgramTerms) {
+        let Some(user) = self.users.get_mut(&id) else { return };
+        index.handles.remove(&user.handle.key());
+        if let Some(handle) = renamed(&user.handle, &terms.name) {
+            user.handle = handle;
+        }
+        user.external_id = terms.external_id;
+        index.handles.insert(user.handle.key(), id);
+    }
+
+    /// Removes the access tokens of a user.
+    pub(super) fn drop_tokens(&mut self, index: &mut Index, owner: UserId) {
+        let tokens: Vec<UserId> = self.users.iter().filter(|(_, user)| user.owner == Some(owner)).map(|(id, _)| *id).collect();
+        for token in tokens {
+            self.delete(index, token);
+        }
+    }
+
     /// Lets a user enrol again: what they signed with ends, and what they may do stays.
     pub(super) fn begin_anew(&mut self, index: &mut Index, id: UserId) {
         self.drop_credentials(index, id);
+        self.drop_tokens(index, id);
         self.alter(id, |user| (user.status, user.is_registered, user.is_revoked) = (UserStatus::Invited, false, false));
     }
 
@@ -375,7 +489,8 @@ impl State {
 
     fn delete(&mut self, index: &mut Index, id: UserId) {
         let Some(user) = self.users.remove(&id) else { return };
-        index.emails.remove(&user.email.key());
+        self.drop_tokens(index, id);
+        index.handles.remove(&user.handle.key());
         for permission in user.assignments.into_keys() {
             self.let_go(index, permission, id);
         }

@@ -3,17 +3,24 @@ use crate::{
     action::{
         account_change::{NewPasskey, NewRecoveryKey},
         bytes::Bytes,
+        change::NewProgram,
+        cose::PublicKey,
         sentence::sentence,
     },
     domain::{
         id::{AssignmentId, CredentialId, UserId},
-        user::UserKind,
+        text::{EmailAddress, ProgramName, PublicKeyPem},
+        time::Timestamp,
     },
 };
 use UserStatus::{Active, Deactivated, Invited};
 
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
 fn bob() -> UserRef {
-    UserRef { id: UserId::from_bytes([1; 16]), email: EmailAddress::parse("bob@example.org").unwrap() }
+    UserRef { id: UserId::from_bytes([1; 16]), handle: address("bob@example.org").into() }
 }
 
 fn name(name: &str) -> PermissionName {
@@ -33,7 +40,7 @@ fn terms(called: &str, operations: &[Operation]) -> PermissionTerms {
 }
 
 fn create_user() -> Change {
-    Change::CreateUser { email: bob().email, kind: UserKind::Employee, external_id: None }
+    Change::CreateUser { email: address("bob@example.org"), kind: UserKind::Employee, external_id: None }
 }
 
 fn update(after: PermissionTerms) -> Change {
@@ -53,7 +60,16 @@ fn revoke() -> Change {
 fn facts(status: UserStatus) -> Facts {
     Facts {
         held: Operations::All,
-        user: Some(UserFacts { email: bob().email, status, is_revoked: false, held: Operations::NONE }),
+        user: Some(UserFacts {
+            handle: bob().handle,
+            kind: UserKind::Employee,
+            external_id: None,
+            permissions: 1,
+            is_actors_token: false,
+            status,
+            is_revoked: false,
+            held: Operations::NONE,
+        }),
         permission: Some(PermissionFacts {
             id: reading().id,
             name: name("Reading"),
@@ -69,6 +85,8 @@ fn facts(status: UserStatus) -> Facts {
         signer: Signer::Passkey,
         passkey: Some(PasskeyFacts { name: Some(PasskeyName::parse("YubiKey").unwrap()), is_active: true }),
         passkeys: 2,
+        is_program: false,
+        now: Timestamp::from_millis(1_800_000_000_000),
     }
 }
 
@@ -130,7 +148,7 @@ fn about_people() {
     let mut table = Table::default();
     let taken = |facts: &mut Facts| facts.taken = Some("Bob@example.org".to_owned());
     table.of(&create_user(), [("a new address", facts(Active)), ("an address in use", but(Active, taken))]);
-    let renamed = |status| but_user(status, |user| user.email = EmailAddress::parse("rob@example.org").unwrap());
+    let renamed = |status| but_user(status, |user| user.handle = address("rob@example.org").into());
     let revoked = || but_user(Invited, |user| user.is_revoked = true);
     let gone = || but(Active, |facts| facts.user = None);
     for change in
@@ -183,21 +201,21 @@ fn about_people() {
         revoked: yes
         active: bob@example.org is active now, so this can't be done.
         deactivated: bob@example.org is deactivated now, so this can't be done.
-        another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+        another address: This is rob@example.org now. Look at it again before you sign.
         gone: There is no such user in this organization any more.
     Show a new invitation code for bob@example.org
         invited: yes
         revoked: yes
         active: bob@example.org is active now, so this can't be done.
         deactivated: bob@example.org is deactivated now, so this can't be done.
-        another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+        another address: This is rob@example.org now. Look at it again before you sign.
         gone: There is no such user in this organization any more.
     Revoke the invitation of bob@example.org
         invited: yes
         revoked: The invitation of bob@example.org was revoked already.
         active: bob@example.org is active now, so this can't be done.
         deactivated: bob@example.org is deactivated now, so this can't be done.
-        another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+        another address: This is rob@example.org now. Look at it again before you sign.
         gone: There is no such user in this organization any more.
     Deactivate bob@example.org
         invited: yes
@@ -207,7 +225,7 @@ fn about_people() {
         the last admin: bob@example.org is the last active admin with every operation. Give “Full admin” to someone else first.
         no admin: yes
         an admin, but deactivated: bob@example.org is deactivated now, so this can't be done.
-        another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+        another address: This is rob@example.org now. Look at it again before you sign.
         gone: There is no such user in this organization any more.
     Delete bob@example.org
         invited: yes
@@ -217,13 +235,13 @@ fn about_people() {
         the last admin: bob@example.org is the last active admin with every operation. Give “Full admin” to someone else first.
         no admin: yes
         an admin, but deactivated: yes
-        another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+        another address: This is rob@example.org now. Look at it again before you sign.
         gone: There is no such user in this organization any more.
     Activate bob@example.org
         invited: bob@example.org is invited now, so this can't be done.
         active: bob@example.org is active now, so this can't be done.
         deactivated: yes
-        another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+        another address: This is rob@example.org now. Look at it again before you sign.
         gone: There is no such user in this organization any more.
     ");
 }
@@ -254,7 +272,7 @@ fn about_those_who_lost_everything() {
                 }),
             ),
             ("the last admin", admin(Active, false)),
-            ("another address", but_user(Active, |user| user.email = EmailAddress::parse("rob@example.org").unwrap())),
+            ("another address", but_user(Active, |user| user.handle = address("rob@example.org").into())),
             ("gone", but(Active, |facts| facts.user = None)),
         ],
     );
@@ -277,7 +295,7 @@ fn about_those_who_lost_everything() {
         one of several admins: yes
         an admin, by someone who may only invite: bob@example.org holds what you don't: every operation, also future ones. Only someone who holds it, too, can let them enrol.
         the last admin: bob@example.org is the last active admin with every operation. Give “Full admin” to someone else first.
-        another address: This user's mail address is rob@example.org now. Look at it again before you sign.
+        another address: This is rob@example.org now. Look at it again before you sign.
         gone: There is no such user in this organization any more.
     Send bob@example.org a new invitation
         enrols again with what the actor holds: yes
@@ -332,7 +350,7 @@ fn about_permissions() {
     table.of(&update(terms("Records", &[Operation::UsersRead])), [("nothing of it held", holding(&updating[..1]))]);
     table.of(&update(terms("Reading", &[Operation::UsersRead])), [("the same again", facts(Active))]);
     table.of(&update(terms("Reading", &[])), [("nothing left", facts(Active))]);
-    table.of(&update(terms("Reading", &[Operation::WalletsRead])), [("not offered", facts(Active))]);
+    table.of(&update(terms("Reading", &[Operation::WalletsRead])), [("what is done elsewhere", facts(Active))]);
     table.of(
         &Change::ArchivePermission { permission: reading() },
         [
@@ -355,7 +373,7 @@ fn about_permissions() {
     Create permission “Nothing” with 0 operations
         everything held: Pick at least one operation.
     Create permission “Paying” with 1 operation
-        everything held: Wallets:Transfers:Create can't be put into a permission: nothing here does that yet.
+        everything held: yes
     Change permission “Reading”, and call it “Records”
         everything held: yes
         what is added is held: yes
@@ -375,7 +393,7 @@ fn about_permissions() {
     Change what permission “Reading” allows
         nothing left: Pick at least one operation.
     Change what permission “Reading” allows
-        not offered: Wallets:Read can't be put into a permission: nothing here does that yet.
+        what is done elsewhere: yes
     Archive permission “Reading”
         nobody has it: yes
         one has it: 1 person still has “Reading”. Take it away from them first.
@@ -474,7 +492,7 @@ fn about_who_has_which() {
         allows less: The permission was changed since you looked at it. It is called “Reading” now and allows: Auth:Users:Read. Look at it again before you sign.
     Give bob@example.org the permission “Reading”
         the managed one, nothing of it held: yes
-        no managed one: Wallets:Read can't be put into a permission: nothing here does that yet.
+        no managed one: yes
     Take the permission “Reading” from bob@example.org
         has it: yes
         has it, and is deactivated: yes
@@ -538,7 +556,7 @@ fn a_change_takes_its_own_operation_and_no_other() {
 fn denials_that_are_about_a_field_name_it() {
     assert_eq!(Denial::EmailTaken("bob@example.org".to_owned()).field(), Some("email"));
     assert_eq!(Denial::NameTaken("Reading".to_owned()).field(), Some("name"));
-    for denial in [Denial::NoOperations, Denial::NotOffered(Operation::WalletsRead), Denial::BeyondOwn(String::new())] {
+    for denial in [Denial::NoOperations, Denial::BeyondOwn(String::new())] {
         assert_eq!(denial.field(), Some("operations"));
     }
     assert_eq!(Denial::NoSuchUser.field(), None);
@@ -633,4 +651,231 @@ fn about_ones_own_passkeys() {
     Create user bob@example.org as Employee
         signed by a kit: A recovery kit signs nothing but a recovery.
     ");
+}
+
+fn program(kind: UserKind, alter: impl FnOnce(&mut UserFacts)) -> Facts {
+    but_user(Active, |user| {
+        user.kind = kind;
+        user.handle = Handle::ServiceAccount(ProgramName::parse("Payroll").unwrap());
+        alter(user);
+    })
+}
+
+fn payroll() -> UserRef {
+    UserRef { handle: Handle::ServiceAccount(ProgramName::parse("Payroll").unwrap()), ..bob() }
+}
+
+fn program_terms(name: &str) -> ProgramTerms {
+    ProgramTerms { name: ProgramName::parse(name).unwrap(), external_id: None }
+}
+
+fn new_program(permission: Option<&[Operation]>) -> NewProgram {
+    NewProgram {
+        terms: program_terms("Payroll"),
+        public_key: PublicKeyPem::parse(&PublicKey::Ed25519([11; 32]).to_pem()).unwrap(),
+        until: Timestamp::from_millis(1_850_000_000_000),
+        permission: permission.map(|operations| GivenPermission { permission: reading(), operations: these(operations) }),
+    }
+}
+
+#[test]
+fn about_new_programs() {
+    let mut table = Table::default();
+    let holding = |operations: &[Operation]| but(Active, |facts| facts.held = these(operations));
+    let at = |now| but(Active, |facts| facts.now = Timestamp::from_millis(now));
+    let by_a_program = || but(Active, |facts| facts.is_program = true);
+    let taken = || but(Active, |facts| facts.taken = Some("Payroll".to_owned()));
+    for of in [Change::CreateServiceAccount, Change::CreateAccessToken] {
+        table.of(
+            &of(new_program(None)),
+            [
+                ("a new name", facts(Active)),
+                ("a name in use", taken()),
+                ("by a program", by_a_program()),
+                ("over already", at(1_850_000_000_000)),
+                ("further than two years away", at(1_700_000_000_000)),
+            ],
+        );
+        table.of(
+            &of(new_program(Some(&[Operation::UsersRead]))),
+            [
+                ("everything held", facts(Active)),
+                ("nothing of it held", holding(&[Operation::ServiceAccountsCreate, Operation::TokensCreate])),
+                ("archived", but_permission(|permission| permission.is_archived = true)),
+                ("changed", but_permission(|permission| permission.version = 4)),
+                ("allows something else", but_permission(|permission| permission.operations = these(&[Operation::HistoryRead]))),
+                ("gone", but(Active, |facts| facts.permission = None)),
+            ],
+        );
+    }
+    insta::assert_snapshot!(table.0.join("\n"), @"
+    Create service account “Payroll”
+        a new name: yes
+        a name in use: Payroll is there already. Choose another name.
+        by a program: yes
+        over already: It has to end later than now, and within 730 days.
+        further than two years away: It has to end later than now, and within 730 days.
+    Create service account “Payroll” with the permission “Reading”
+        everything held: yes
+        nothing of it held: You can only give what you hold yourself. You don't hold: Auth:Users:Read.
+        archived: “Reading” is archived.
+        changed: The permission was changed since you looked at it. It is called “Reading” now and allows: Auth:Users:Read. Look at it again before you sign.
+        allows something else: The permission was changed since you looked at it. It is called “Reading” now and allows: Auth:Logs:Read. Look at it again before you sign.
+        gone: There is no such permission in this organization.
+    Create access token “Payroll” of your own
+        a new name: yes
+        a name in use: Payroll is there already. Choose another name.
+        by a program: Only people can do this, with a passkey or a key of their own.
+        over already: It has to end later than now, and within 730 days.
+        further than two years away: It has to end later than now, and within 730 days.
+    Create access token “Payroll” of your own with the permission “Reading”
+        everything held: yes
+        nothing of it held: yes
+        archived: “Reading” is archived.
+        changed: The permission was changed since you looked at it. It is called “Reading” now and allows: Auth:Users:Read. Look at it again before you sign.
+        allows something else: The permission was changed since you looked at it. It is called “Reading” now and allows: Auth:Logs:Read. Look at it again before you sign.
+        gone: There is no such permission in this organization.
+    ");
+}
+
+#[test]
+fn about_programs() {
+    let mut table = Table::default();
+    let rename = Change::UpdateProgram { user: payroll(), before: program_terms("Payroll"), after: program_terms("Wages") };
+    table.of(
+        &rename,
+        [
+            ("a service account", program(UserKind::ServiceAccount, |_| ())),
+            ("one's own token", program(UserKind::AccessToken, |user| user.is_actors_token = true)),
+            ("someone else's token", program(UserKind::AccessToken, |_| ())),
+            ("a person", program(UserKind::Employee, |_| ())),
+            ("known elsewhere by now", program(UserKind::ServiceAccount, |user| user.external_id = ExternalId::parse("7").ok())),
+        ],
+    );
+    table.of(
+        &Change::UpdateProgram { user: payroll(), before: program_terms("Payroll"), after: program_terms("Payroll") },
+        [("the same again", program(UserKind::ServiceAccount, |_| ()))],
+    );
+    for change in [Change::DeactivateUser { user: payroll() }, Change::DeleteUser { user: payroll() }] {
+        table.of(
+            &change,
+            [
+                ("a service account", program(UserKind::ServiceAccount, |_| ())),
+                ("one's own token", program(UserKind::AccessToken, |user| user.is_actors_token = true)),
+                ("someone else's token", program(UserKind::AccessToken, |_| ())),
+                ("a program with every operation", program(UserKind::ServiceAccount, |user| user.held = Operations::All)),
+            ],
+        );
+    }
+    table.of(&Change::ReEnrolUser { user: payroll() }, [("a service account", program(UserKind::ServiceAccount, |_| ()))]);
+    let mut unassigned = program(UserKind::AccessToken, |user| user.is_actors_token = true);
+    unassigned.is_assigned = false;
+    let give = Change::AssignPermission { permission: reading(), operations: these(&[Operation::UsersRead]), user: payroll() };
+    table.of(&give, [("one's own token", unassigned)]);
+    let take = Change::RevokeAssignment { id: AssignmentId::from_bytes([3; 16]), permission: reading(), user: payroll() };
+    table.of(
+        &take,
+        [
+            ("a service account's only one", program(UserKind::ServiceAccount, |_| ())),
+            ("a token's only one", program(UserKind::AccessToken, |user| user.is_actors_token = true)),
+            ("one of a token's two", program(UserKind::AccessToken, |user| user.permissions = 2)),
+        ],
+    );
+    table.of(&Change::KeepSignIn { user: payroll() }, [("a service account", program(UserKind::ServiceAccount, |_| ()))]);
+    insta::assert_snapshot!(table.0.join("\n"), @"
+    Change service account “Payroll”, and call it “Wages”
+        a service account: yes
+        one's own token: yes
+        someone else's token: There is no such user in this organization any more.
+        a person: This can't be done with service account “Payroll”.
+        known elsewhere by now: This is service account “Payroll” now. Look at it again before you sign.
+    Change service account “Payroll”
+        the same again: This changes nothing.
+    Deactivate service account “Payroll”
+        a service account: yes
+        one's own token: yes
+        someone else's token: There is no such user in this organization any more.
+        a program with every operation: yes
+    Delete service account “Payroll”
+        a service account: yes
+        one's own token: yes
+        someone else's token: There is no such user in this organization any more.
+        a program with every operation: yes
+    Let service account “Payroll” enrol again with a new passkey
+        a service account: This can't be done with service account “Payroll”.
+    Give service account “Payroll” the permission “Reading”
+        one's own token: yes
+    Take the permission “Reading” from service account “Payroll”
+        a service account's only one: yes
+        a token's only one: service account “Payroll” has no other permission, and without one it may do whatever its owner may. Give it another one first, or deactivate it.
+        one of a token's two: yes
+    Let service account “Payroll” sign in with passkeys and keys, and not by single sign-on
+        a service account: This can't be done with service account “Payroll”.
+    ");
+}
+
+#[test]
+fn about_customers() {
+    let mut table = Table::default();
+    let customer = |status| but_user(status, |user| user.kind = UserKind::EndUser);
+    let taken = but(Active, |facts| facts.taken = Some("Bob@example.org".to_owned()));
+    table.of(
+        &Change::CreateUser { email: address("bob@example.org"), kind: UserKind::EndUser, external_id: None },
+        [("a new address", facts(Active))],
+    );
+    table.of(
+        &Change::RegisterEndUser { email: address("bob@example.org"), external_id: None },
+        [("a new address", facts(Active)), ("an address in use", taken)],
+    );
+    for change in [Change::LogInEndUser { user: bob() }, Change::RecoverEndUser { user: bob() }] {
+        let employee = but_user(Active, |user| user.kind = UserKind::Employee);
+        table.of(
+            &change,
+            [
+                ("a customer", customer(Active)),
+                ("a deactivated one", customer(Deactivated)),
+                ("an invited one", customer(Invited)),
+                ("an employee", employee),
+                ("gone", but(Active, |facts| facts.user = None)),
+            ],
+        );
+    }
+    insta::assert_snapshot!(table.0.join("\n"), @"
+    Create user bob@example.org as End user
+        a new address: This can't be done with bob@example.org.
+    Register customer bob@example.org
+        a new address: yes
+        an address in use: Bob@example.org is a user of this organization already.
+    Sign customer bob@example.org in
+        a customer: yes
+        a deactivated one: bob@example.org is deactivated now, so this can't be done.
+        an invited one: bob@example.org is invited now, so this can't be done.
+        an employee: This can't be done with bob@example.org.
+        gone: There is no such user in this organization any more.
+    Let customer bob@example.org recover without a mail
+        a customer: yes
+        a deactivated one: bob@example.org is deactivated now, so this can't be done.
+        an invited one: bob@example.org is invited now, so this can't be done.
+        an employee: This can't be done with bob@example.org.
+        gone: There is no such user in this organization any more.
+    ");
+}
+
+/// What an access token may never do, however much its owner may.
+#[test]
+fn tokens_make_nothing_that_acts() {
+    let held = held_by_token(&Operations::All, None);
+    let beyond: Vec<&str> = Operations::All.iter().filter(|operation| !held.allows(*operation)).map(Operation::name).collect();
+    insta::assert_snapshot!(beyond.join("\n"), @"
+    Auth:Users:Create
+    Auth:ServiceAccounts:Create
+    Auth:Pats:Create
+    Auth:Register:Delegated
+    Auth:Login:Delegated
+    Auth:Recover:Delegated
+    ");
+    let owner = these(&[Operation::UsersRead, Operation::UsersUpdate, Operation::TokensCreate]);
+    assert_eq!(held_by_token(&owner, None), these(&[Operation::UsersRead, Operation::UsersUpdate]));
+    let narrow = these(&[Operation::UsersRead, Operation::HistoryRead]);
+    assert_eq!(held_by_token(&owner, Some(&narrow)), these(&[Operation::UsersRead]), "no more than both say");
 }

@@ -42,7 +42,7 @@ pub(super) fn OtherDevice(
     let stage = RwSignal::new(Stage::Asleep);
     let refusal = RwSignal::new(None::<Refusal>);
     let wanted = RwSignal::new(None);
-    let email = StoredValue::new(signer.user.email.to_string());
+    let email = StoredValue::new(signer.user.handle.to_string());
     react(Box::new(move || stage.set(Stage::Ready)));
     let offer = move |_| {
         stage.set(Stage::Asleep);

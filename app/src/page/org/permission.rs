@@ -128,14 +128,15 @@ fn Holders(list: Vec<Holder>, is_first_page: bool, links_users: bool) -> impl In
             {list
                 .into_iter()
                 .map(|holder| {
-                    let email = holder.user.email.to_string();
+                    let called = holder.user.handle.to_string();
+                    let is_person = holder.user.handle.email().is_some();
                     view! {
                         <li class="row">
                             <p class="row-words">
-                                {if links_users {
-                                    view! { <a href=format!("/org/users/{}", holder.user.id)>{email}</a> }.into_any()
+                                {if links_users && is_person {
+                                    view! { <a href=format!("/org/users/{}", holder.user.id)>{called}</a> }.into_any()
                                 } else {
-                                    email.into_any()
+                                    called.into_any()
                                 }}
                             </p>
                         </li>

@@ -90,7 +90,7 @@ mod tests {
     fn an_invitation_is_worth_what_its_code_is() {
         let now = Timestamp::from_millis(1_000);
         let invited = UserRow {
-            user: UserRef { id: UserId::from_bytes([7; 16]), email: EmailAddress::parse("ada@example.org").unwrap() },
+            user: UserRef { id: UserId::from_bytes([7; 16]), handle: EmailAddress::parse("ada@example.org").unwrap().into() },
             name: String::new(),
             kind: UserKind::Employee,
             external_id: None,

@@ -54,7 +54,7 @@ pub fn User() -> impl IntoView {
 #[component]
 fn UserPage(viewer: Viewer, details: UserDetails, mail_is_local: bool) -> impl IntoView {
     let UserDetails { row, created_at, mail, permissions, assignable, passkeys, changes, activity, now } = details;
-    let title = if row.name.is_empty() { row.user.email.to_string() } else { row.name.clone() };
+    let title = if row.name.is_empty() { row.user.handle.to_string() } else { row.name.clone() };
     let standing = Standing::of(&row, now);
     let is_invited = row.status == UserStatus::Invited;
     view! {
@@ -83,7 +83,7 @@ fn Identity(row: UserRow, standing: Standing, created_at: Timestamp, now: Timest
             <dl class="facts columns">
                 <div>
                     <dt>"Email"</dt>
-                    <dd>{row.user.email.to_string()} {is_viewer.then(|| view! { <span class="tag">"You"</span> })}</dd>
+                    <dd>{row.user.handle.to_string()} {is_viewer.then(|| view! { <span class="tag">"You"</span> })}</dd>
                 </div>
                 <div>
                     <dt>"Status"</dt>

@@ -176,7 +176,7 @@ fn Row(row: UserRow, now: Timestamp, shows_permissions: bool) -> impl IntoView {
     view! {
         <tr role="row">
             <th scope="row" role="rowheader">
-                <a href=format!("/org/users/{}", row.user.id)>{row.user.email.to_string()}</a>
+                <a href=format!("/org/users/{}", row.user.id)>{row.user.handle.to_string()}</a>
                 {(!row.name.is_empty()).then(|| view! { <span class="beneath"><bdi>{row.name}</bdi></span> })}
                 {row.external_id.map(|id| view! { <span class="beneath fine">"External id " <bdi>{id}</bdi></span> })}
             </th>

@@ -43,7 +43,7 @@ fn KitPage(recovery: Recovery) -> impl IntoView {
     view! {
         <Sheet title=TITLE>
             <p class="lead">
-                "Type the code of the recovery kit of " <strong>{signer.user.email.to_string()}</strong> " in "
+                "Type the code of the recovery kit of " <strong>{signer.user.handle.to_string()}</strong> " in "
                 <strong>{identity.organization_name}</strong> "."
             </p>
             <noscript>

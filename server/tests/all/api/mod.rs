@@ -1,10 +1,14 @@
 //! The HTTP API, as a program sees it.
 
+mod authorization;
 mod credentials;
+mod customers;
+mod description;
 mod http;
 mod log_in;
 mod logs;
 mod permissions;
+mod programs;
 mod registration;
 mod signing;
 mod users;

@@ -186,7 +186,7 @@ async fn what_does_not_hold_registers_nothing(database: &TestDatabase) {
     // It still stands, until its time is over or the invitation is revoked.
     app.advance(Duration::from_mins(29));
     ada.sign_in().await;
-    let user = ada.users().await.users.into_iter().find(|row| row.user.email.as_str() == "bob@example.org").unwrap().user;
+    let user = ada.users().await.users.into_iter().find(|row| row.user.handle.as_str() == "bob@example.org").unwrap().user;
     ada.sign(&Change::RevokeInvitation { user }).await;
     refused(&finish(&browser, path, &challenge, &with_key(&key, &challenge)).await, 400, "AlreadyUsed");
     assert_eq!(log_in(&browser, ada.organization, "bob@example.org", &key).await.status.as_u16(), 403);
@@ -270,7 +270,7 @@ async fn a_recovery_needs_code_key_and_what_it_signed(database: &TestDatabase) {
     refused(&finish(&browser, path, &challenge, &other).await, 403, "NotSigned");
     let registration = json!({ "firstFactorCredential": new["firstFactorCredential"] });
     refused(&finish(&browser, "/auth/registration", &challenge, &registration).await, 401, "Unauthorized");
-    let user = ada.users().await.users.into_iter().find(|row| row.user.email.as_str() == "bob@example.org").unwrap().user;
+    let user = ada.users().await.users.into_iter().find(|row| row.user.handle.as_str() == "bob@example.org").unwrap().user;
     ada.sign(&Change::DeactivateUser { user: user.clone() }).await;
     refused(&finish(&browser, path, &challenge, &signed(&recovery, &new)).await, 401, "Unauthorized");
     ada.sign(&Change::ActivateUser { user }).await;

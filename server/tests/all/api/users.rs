@@ -33,7 +33,7 @@ async fn a_user_made_by_a_program_is_the_pages_user(database: &TestDatabase) {
     assert_eq!(caller.call(Method::PUT, &path, &json!({})).await.answer()["isActive"], false);
     assert_eq!(app.mails_to("bob@example.org").await.len(), 1, "the invitation");
 
-    let row = ada.users().await.users.into_iter().find(|row| row.user.email.as_str() == "bob@example.org").unwrap();
+    let row = ada.users().await.users.into_iter().find(|row| row.user.handle.as_str() == "bob@example.org").unwrap();
     assert_eq!((row.user.id.to_string(), row.status), (id.clone(), UserStatus::Deactivated));
     let said = ada.user_details(&row.user).await.changes.unwrap();
     assert_eq!(

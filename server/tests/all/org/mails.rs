@@ -53,7 +53,7 @@ async fn what_fails_at_the_last_moment_leaves_neither_change_nor_mail(database: 
     }
     app.verify(organization).await;
     // The invitation of before still works, and the very same signature, once nothing is in its way.
-    let carl = app.invited(company.invited.email.as_str(), organization).await;
+    let carl = app.invited(company.invited.handle.as_str(), organization).await;
     let prepared = company.admin.prepared(&create_user("new@example.org")).await;
     let response = company.admin.signature(&prepared);
     take_the_next_place(&app, organization).await;

@@ -277,9 +277,9 @@ async fn a_users_page_offers_what_fits_their_state(database: &TestDatabase) {
     ] {
         let page = company.admin.browser.get(&format!("/org/users/{}", user.id)).await;
         let offered: Vec<&str> = all.into_iter().filter(|words| offers(&page, words)).collect();
-        assert_eq!(offered, expected, "{}: {}", user.email, main(&page));
-        assert!(page.text().contains(&format!("{badge}</span>")), "{}: {}", user.email, main(&page));
-        assert!(page.text().contains(user.email.as_str()) && page.text().contains(&user.id.to_string()));
+        assert_eq!(offered, expected, "{}: {}", user.handle, main(&page));
+        assert!(page.text().contains(&format!("{badge}</span>")), "{}: {}", user.handle, main(&page));
+        assert!(page.text().contains(user.handle.as_str()) && page.text().contains(&user.id.to_string()));
     }
     let page = company.admin.browser.get(&format!("/org/users/{}", me.id)).await;
     assert!(page.text().contains("This is you."), "{}", main(&page));

@@ -44,7 +44,7 @@ async fn an_admin_invites_a_coworker_who_comes_in_by_mail(database: &TestDatabas
     assert_eq!((viewer.operations, viewer.organization), (Operations::NONE, admin.organization));
     let list = admin.users().await.users;
     assert_eq!(
-        list.iter().map(|row| (row.user.email.as_str(), row.status)).collect::<Vec<_>>(),
+        list.iter().map(|row| (row.user.handle.as_str(), row.status)).collect::<Vec<_>>(),
         [("ada@example.org", UserStatus::Active), ("bob@example.org", UserStatus::Active)]
     );
     assert_eq!(list[1].external_id.as_deref(), Some("4711"));

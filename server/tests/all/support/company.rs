@@ -5,7 +5,7 @@ use super::{
     device::Device,
     own_account::{passkey_name, removing, renaming},
     person::Person,
-    signing::{assign, create_permission, terms, update},
+    signing::{assign, create_permission, new_program, program_terms, terms, update},
 };
 use app::{
     action::{
@@ -16,11 +16,11 @@ use app::{
         id::{ActionId, AssignmentId, CredentialId},
         operation::Operation,
         text::{EmailAddress, ExternalId},
-        time::Timestamp,
         user::UserKind,
     },
     rpc::permissions::PermissionRow,
 };
+use std::time::Duration;
 
 /// Everyone and everything in it, by what can be done about them.
 pub struct Company {
@@ -35,6 +35,10 @@ pub struct Company {
     pub held: PermissionRow,
     /// A permission that was put away.
     pub archived: PermissionRow,
+    /// A service account.
+    pub robot: UserRef,
+    /// A customer who has registered.
+    pub customer: UserRef,
     /// By which they have it.
     pub assignment: AssignmentId,
     /// An action that the admin prepared and didn't sign.
@@ -63,6 +67,9 @@ impl Company {
         let assignment = admin.user_details(&active).await.permissions.expect("the admin may see them")[0].assignment;
         let action = admin.prepared(&create_permission("Prepared only", &[Operation::UsersRead])).await.action;
         let passkey = admin.add_passkey("Spare", &mut Device::password_manager(&app.origin())).await;
+        let robot = admin.service_account("Robot").await;
+        let customer = admin.customer(&format!("buyer@{domain}")).await;
+        app.register(admin.organization, &customer).await;
         let inactive = admin.add_passkey("Inactive", &mut Device::security_key(&app.origin())).await;
         let name = passkey_name("Inactive");
         admin.sign(&Change::OwnAccount(AccountChange::DeactivateCredential { id: inactive, name })).await;
@@ -75,9 +82,24 @@ impl Company {
             admin.setting_recovery_key("Safe", true).await,
             Change::OwnAccount(AccountChange::DeactivateCredential { id: passkey, name: passkey_name("Spare") }),
             Change::OwnAccount(AccountChange::ActivateCredential { id: inactive, name: passkey_name("Inactive") }),
-            Change::OwnAccount(AccountChange::AllowCredential { until: Timestamp::from_millis(4_200_000_000_000) }),
+            Change::OwnAccount(AccountChange::AllowCredential { until: app.services.ambient.now().plus(Duration::from_mins(5)) }),
         ];
-        Self { admin, active, invited, deactivated, free, held, archived, assignment, action, passkey, own, domain: domain.to_owned() }
+        Self {
+            admin,
+            active,
+            invited,
+            deactivated,
+            free,
+            held,
+            archived,
+            robot,
+            customer,
+            assignment,
+            action,
+            passkey,
+            own,
+            domain: domain.to_owned(),
+        }
     }
 
     /// One change of each kind. The admin may make each of them now.
@@ -101,7 +123,14 @@ impl Company {
             Change::ArchivePermission { permission: self.free.permission.clone() },
             Change::RestorePermission { permission: self.archived.permission.clone() },
             assign(&self.free, &active),
-            Change::RevokeAssignment { id: self.assignment, permission: self.held.permission.clone(), user: active },
+            Change::RevokeAssignment { id: self.assignment, permission: self.held.permission.clone(), user: active.clone() },
+            Change::CreateServiceAccount(new_program("New robot")),
+            Change::CreateAccessToken(new_program("New token")),
+            Change::UpdateProgram { user: self.robot.clone(), before: program_terms("Robot"), after: program_terms("Robot again") },
+            Change::KeepSignIn { user: active },
+            Change::RegisterEndUser { email: EmailAddress::parse(&format!("customer@{}", self.domain)).unwrap(), external_id: None },
+            Change::LogInEndUser { user: self.customer.clone() },
+            Change::RecoverEndUser { user: self.customer.clone() },
         ];
         changes.extend(self.own.iter().cloned());
         let mut kinds: Vec<usize> = changes.iter().map(place).collect();
@@ -111,7 +140,7 @@ impl Company {
     }
 }
 
-const KINDS: usize = 23;
+const KINDS: usize = 30;
 
 /// A new kind of change has to be named here, and then one of it above.
 const fn place(change: &Change) -> usize {
@@ -130,15 +159,22 @@ const fn place(change: &Change) -> usize {
         Change::RestorePermission { .. } => 11,
         Change::AssignPermission { .. } => 12,
         Change::RevokeAssignment { .. } => 13,
-        Change::OwnAccount(AccountChange::AddPasskey { .. }) => 14,
-        Change::OwnAccount(AccountChange::RenamePasskey { .. }) => 15,
-        Change::OwnAccount(AccountChange::RemovePasskey { .. }) => 16,
-        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => 17,
-        Change::OwnAccount(AccountChange::AddKey { .. }) => 18,
-        Change::OwnAccount(AccountChange::SetRecoveryKey { .. }) => 19,
-        Change::OwnAccount(AccountChange::DeactivateCredential { .. }) => 20,
-        Change::OwnAccount(AccountChange::ActivateCredential { .. }) => 21,
-        Change::OwnAccount(AccountChange::AllowCredential { .. }) => 22,
+        Change::CreateServiceAccount(_) => 14,
+        Change::CreateAccessToken(_) => 15,
+        Change::UpdateProgram { .. } => 16,
+        Change::KeepSignIn { .. } => 17,
+        Change::RegisterEndUser { .. } => 18,
+        Change::LogInEndUser { .. } => 19,
+        Change::RecoverEndUser { .. } => 20,
+        Change::OwnAccount(AccountChange::AddPasskey { .. }) => 21,
+        Change::OwnAccount(AccountChange::RenamePasskey { .. }) => 22,
+        Change::OwnAccount(AccountChange::RemovePasskey { .. }) => 23,
+        Change::OwnAccount(AccountChange::ReplaceRecoveryKey { .. }) => 24,
+        Change::OwnAccount(AccountChange::AddKey { .. }) => 25,
+        Change::OwnAccount(AccountChange::SetRecoveryKey { .. }) => 26,
+        Change::OwnAccount(AccountChange::DeactivateCredential { .. }) => 27,
+        Change::OwnAccount(AccountChange::ActivateCredential { .. }) => 28,
+        Change::OwnAccount(AccountChange::AllowCredential { .. }) => 29,
         // Nobody who is signed in can: it is told in `recovery`.
         Change::OwnAccount(AccountChange::Recover { .. }) => KINDS,
     }

@@ -6,6 +6,7 @@ pub mod answer;
 pub mod app;
 pub mod at_once;
 pub mod authenticator;
+pub mod blessed;
 pub mod browser;
 pub mod caller;
 pub mod clock;

@@ -5,19 +5,22 @@ use super::{
     answer::{Answer, DONE, Verdict},
     app::TestApp,
     device::{Device, RecoveryKit, base64url},
+    key::KeyPair,
     person::{Person, code_in},
 };
 use app::{
     action::{
-        change::{Change, PermissionRef, PermissionTerms, UserRef},
+        change::{Change, NewProgram, PermissionRef, PermissionTerms, ProgramTerms, UserRef},
         document,
         history::{replay::Replay, state},
     },
     domain::{
         credential::CredentialKind,
+        handle::Handle,
         id::{CredentialId, OrganizationId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, OrganizationName, PermissionName},
+        text::{EmailAddress, OrganizationName, PermissionName, ProgramName, PublicKeyPem},
+        time::Timestamp,
         user::UserKind,
     },
     rpc::{
@@ -27,9 +30,13 @@ use app::{
     },
 };
 use serde_json::{Value, json};
-use server::storage::{Connection, credentials, permissions, users};
+use server::{
+    action::{Actor, Grounds, NewCredentials, NewSigner},
+    client::Client,
+    storage::{Connection, credentials, identities, permissions},
+};
 use sqlx::AssertSqlSafe;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::Ipv4Addr};
 
 impl Person {
     /// Asks for the document of a change.
@@ -74,13 +81,27 @@ impl Person {
     /// Creates a user, who is invited by mail.
     pub async fn invite(&mut self, email: &str) -> UserRef {
         let receipt = self.sign(&create_user(email)).await;
-        UserRef { id: receipt.created.expect("a user was created").parse().unwrap(), email: EmailAddress::parse(email).unwrap() }
+        UserRef { id: receipt.created.expect("a user was created").parse().unwrap(), handle: EmailAddress::parse(email).unwrap().into() }
+    }
+
+    /// Creates a service account of this name.
+    pub async fn service_account(&mut self, name: &str) -> UserRef {
+        let receipt = self.sign(&Change::CreateServiceAccount(new_program(name))).await;
+        let handle = Handle::ServiceAccount(ProgramName::parse(name).unwrap());
+        UserRef { id: receipt.created.expect("a program was created").parse().unwrap(), handle }
+    }
+
+    /// Registers a customer, who has nothing yet.
+    pub async fn customer(&mut self, email: &str) -> UserRef {
+        let email = EmailAddress::parse(email).unwrap();
+        let receipt = self.sign(&Change::RegisterEndUser { email: email.clone(), external_id: None }).await;
+        UserRef { id: receipt.created.expect("a customer was registered").parse().unwrap(), handle: email.into() }
     }
 
     /// As documents name them.
     pub async fn as_user(&self) -> UserRef {
         let viewer = self.viewer().await;
-        UserRef { id: viewer.user, email: viewer.email }
+        UserRef { id: viewer.user, handle: viewer.email.into() }
     }
 
     pub async fn user_details(&self, user: &UserRef) -> UserDetails {
@@ -156,6 +177,17 @@ impl TestApp {
         (person, user)
     }
 
+    /// A customer registers, with a key.
+    pub async fn register(&self, organization: OrganizationId, customer: &UserRef) {
+        let road = &self.services.road;
+        let whom = Actor { organization, user: customer.id };
+        let request = road.ask_for_credential(&mut *self.connection().await, whom, Grounds::Invitation).await.unwrap();
+        let signer = NewSigner::Key(KeyPair::ed25519().new_key(&request.challenge));
+        let new = NewCredentials { signer: Some((signer, None)), recovery_key: None };
+        let client = Client { address: Ipv4Addr::LOCALHOST.into(), user_agent: String::new() };
+        road.enrol(request.id, new, None, &client).await.unwrap();
+    }
+
     /// What a user signs with, oldest first: our ids, and what they call it.
     pub async fn credentials(&self, organization: OrganizationId, user: UserId) -> Vec<(CredentialId, String)> {
         let all = credentials::list(&mut *self.connection().await, organization, user).await.unwrap();
@@ -194,17 +226,20 @@ impl TestApp {
             .fetch_one(&mut *db)
             .await
             .unwrap();
-        let everyone = users::Filter { search: "", status: None, kind: None, after: "" };
+        let ids = format!("SELECT id, registered_at FROM users WHERE organization_id = '{organization}'");
+        let ids: Vec<(String, Option<i64>)> = sqlx::query_as(AssertSqlSafe(ids)).fetch_all(&mut *db).await.unwrap();
         let mut all = BTreeMap::new();
-        for (user, _) in users::list(db, organization, everyone, i64::MAX).await.unwrap() {
+        for (id, registered_at) in ids {
+            let user = identities::find(db, organization, id.parse().unwrap()).await.unwrap().unwrap();
             let held = permissions::held_by(db, organization, user.id).await.unwrap();
             let state = state::User {
-                status: user.status(),
-                is_registered: user.registered_at.is_some(),
-                is_revoked: user.revoked_at.is_some(),
-                email: user.email,
+                status: user.status,
+                is_registered: registered_at.is_some(),
+                is_revoked: user.is_revoked,
+                handle: user.handle,
+                owner: user.owner,
                 kind: user.kind,
-                external_id: user.external_id.map(|id| app::domain::text::ExternalId::parse(&id).unwrap()),
+                external_id: user.external_id,
                 assignments: held.into_iter().map(|(assignment, permission, _)| (permission.id, assignment)).collect(),
             };
             all.insert(user.id, state);
@@ -235,6 +270,25 @@ impl TestApp {
 /// What a browser asks an authenticator to sign a document with.
 pub fn options(prepared: &Prepared) -> Value {
     json!({ "challenge": base64url(&document::challenge(&prepared.document.0)), "rpId": "localhost" })
+}
+
+/// A program of this name, with a key of its own.
+pub fn new_program(name: &str) -> NewProgram {
+    new_program_with(name, &KeyPair::ed25519())
+}
+
+/// A program of this name, with this key.
+pub fn new_program_with(name: &str, key: &KeyPair) -> NewProgram {
+    NewProgram {
+        terms: program_terms(name),
+        public_key: PublicKeyPem::parse(&key.pem()).unwrap(),
+        until: Timestamp::from_millis(4_150_000_000_000),
+        permission: None,
+    }
+}
+
+pub fn program_terms(name: &str) -> ProgramTerms {
+    ProgramTerms { name: ProgramName::parse(name).unwrap(), external_id: None }
 }
 
 pub fn create_user(email: &str) -> Change {

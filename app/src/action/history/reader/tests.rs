@@ -10,7 +10,12 @@ use crate::{
         history::entry::{self, Genesis, Hashes, PasskeyProof, RecoveryKeyProof, Registration},
         recovery_key::recovery_key_message,
     },
-    domain::{id::ActionId, operation::Operation, text::OrganizationName, user::UserKind},
+    domain::{
+        id::ActionId,
+        operation::Operation,
+        text::{EmailAddress, OrganizationName},
+        user::UserKind,
+    },
 };
 use data_encoding::BASE64URL_NOPAD;
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
@@ -23,7 +28,7 @@ const ADA: u8 = 2;
 const BOB: u8 = 3;
 
 fn user(number: u8, email: &str) -> UserRef {
-    UserRef { id: UserId::from_bytes([number; 16]), email: EmailAddress::parse(email).unwrap() }
+    UserRef { id: UserId::from_bytes([number; 16]), handle: EmailAddress::parse(email).unwrap().into() }
 }
 
 fn ada() -> UserRef {
@@ -129,6 +134,7 @@ fn signed(document: &Document, signer: u8) -> SignedAction {
         created: created(&document.change, created_id(&challenge(&bytes))),
         document: Bytes(bytes),
         credential: passkey(signer),
+        key: None,
         authenticator_data: Some(Bytes(authenticator_data)),
         client_data: Bytes(client_data),
         signature: Bytes(signature.to_der().as_bytes().to_vec()),
@@ -196,7 +202,7 @@ fn the_passkey_was_the_actors_and_registered_before() {
     let elsewhere = Entry { organization: OrganizationId::from_bytes([9; 16]), ..genesis() };
     assert_eq!(read(&line, &[elsewhere]), Err(Problem::NotRegistered(passkey(ADA))));
     assert_eq!(read(&line, &[Entry { index: 2, ..genesis() }]), Err(Problem::RegisteredLater(2)));
-    assert_eq!(verdict(signed(&written(), BOB)), Err(Problem::NotTheirPasskey(ada().email)));
+    assert_eq!(verdict(signed(&written(), BOB)), Err(Problem::NotTheirPasskey(ada().handle)));
     let mut other_site = genesis();
     let What::Genesis(inner) = &mut other_site.what else { panic!("no genesis") };
     inner.credentials.rp_id = "example.com".to_owned();
@@ -241,7 +247,7 @@ fn a_problem_ends_the_sentence_that_the_page_begins() {
     for problem in [
         Problem::Index { found: 1, expected: 2 },
         Problem::Genesis,
-        Problem::NotTheirPasskey(ada().email),
+        Problem::NotTheirPasskey(ada().handle),
         Problem::RecoverySignature,
         Problem::Signature,
         Problem::Fingerprint("0000-0000".to_owned()),
