@@ -337,15 +337,24 @@ impl Change {
     }
 
     /// The permission that it is about, if it exists already.
-    pub const fn permission(&self) -> Option<PermissionId> {
+    pub fn permission(&self) -> Option<PermissionId> {
+        self.permission_looked_at().map(|(id, _)| id)
+    }
+
+    /// The version that this permission was looked at in.
+    pub fn version(&self) -> Option<u64> {
+        self.permission_looked_at().map(|(_, version)| version)
+    }
+
+    const fn permission_looked_at(&self) -> Option<(PermissionId, u64)> {
         match self {
-            Self::UpdatePermission { id, .. } => Some(*id),
+            Self::UpdatePermission { id, version, .. } => Some((*id, *version)),
             Self::ArchivePermission { permission }
             | Self::RestorePermission { permission }
             | Self::AssignPermission { permission, .. }
-            | Self::RevokeAssignment { permission, .. } => Some(permission.id),
+            | Self::RevokeAssignment { permission, .. } => Some((permission.id, permission.version)),
             Self::CreateServiceAccount(new) | Self::CreateAccessToken(new) => match &new.permission {
-                Some(given) => Some(given.permission.id),
+                Some(given) => Some((given.permission.id, given.permission.version)),
                 None => None,
             },
             Self::CreateUser { .. }
@@ -390,36 +399,6 @@ impl Change {
             | Self::RestorePermission { .. }
             | Self::AssignPermission { .. }
             | Self::RevokeAssignment { .. }
-            | Self::OwnAccount(_) => None,
-        }
-    }
-
-    /// The version that this permission was looked at in.
-    pub const fn version(&self) -> Option<u64> {
-        match self {
-            Self::UpdatePermission { version, .. } => Some(*version),
-            Self::ArchivePermission { permission }
-            | Self::RestorePermission { permission }
-            | Self::AssignPermission { permission, .. }
-            | Self::RevokeAssignment { permission, .. } => Some(permission.version),
-            Self::CreateServiceAccount(new) | Self::CreateAccessToken(new) => match &new.permission {
-                Some(given) => Some(given.permission.version),
-                None => None,
-            },
-            Self::CreateUser { .. }
-            | Self::ResendInvitation { .. }
-            | Self::ShareInvitation { .. }
-            | Self::RevokeInvitation { .. }
-            | Self::ReEnrolUser { .. }
-            | Self::DeactivateUser { .. }
-            | Self::ActivateUser { .. }
-            | Self::DeleteUser { .. }
-            | Self::CreatePermission { .. }
-            | Self::UpdateProgram { .. }
-            | Self::KeepSignIn { .. }
-            | Self::RegisterEndUser { .. }
-            | Self::LogInEndUser { .. }
-            | Self::RecoverEndUser { .. }
             | Self::OwnAccount(_) => None,
         }
     }
