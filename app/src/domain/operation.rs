@@ -286,7 +286,7 @@ impl Operations {
     }
 
     /// Adds everything in `other`.
-    pub fn extend(&mut self, other: Self) {
+    fn extend(&mut self, other: Self) {
         match (&mut *self, other) {
             (Self::All, _) => {}
             (Self::These(_), Self::All) => *self = Self::All,
@@ -297,6 +297,16 @@ impl Operations {
     /// The operations by name, in order; of [`Self::All`], those that this version has.
     pub fn iter(&self) -> impl Iterator<Item = Operation> + '_ {
         Operation::ALL.iter().copied().filter(|operation| self.allows(*operation))
+    }
+}
+
+/// What all of them allow together.
+impl FromIterator<Self> for Operations {
+    fn from_iter<I: IntoIterator<Item = Self>>(all: I) -> Self {
+        all.into_iter().fold(Self::NONE, |mut together, operations| {
+            together.extend(operations);
+            together
+        })
     }
 }
 

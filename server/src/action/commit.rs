@@ -123,10 +123,11 @@ impl Road {
         if now >= prepared.expires_at {
             return Err(ActionError::Expired);
         }
-        let (_, may) = held_by_active(&mut transaction, actor).await?;
+        let (identity, may) = held_by_active(&mut transaction, actor).await?;
         let signed = Signed::new(prepared.document, &document);
         let (what, credential) = signed.by(&mut transaction, actor, proof, now).await?;
-        rules::check(&document.change, &gather(&mut transaction, actor, &document.change, may, proof.signer(), now).await?)?;
+        let facts = gather(&mut transaction, actor.organization, &identity, &document.change, may, proof.signer(), now).await?;
+        rules::check(&document.change, &facts)?;
         let new = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
 
         let ids = signed.ids;

@@ -10,7 +10,7 @@ use crate::storage::{
 use app::{
     action::{
         account_change::AccountChange,
-        change::{Change, UserRef},
+        change::Change,
         history::state::renamed,
         rules::{Denial, Facts, PasskeyFacts, Signer, UserFacts},
     },
@@ -24,14 +24,14 @@ use app::{
     },
 };
 
-/// The actor as a document names them, and what they may do: nobody, unless they are active.
+/// Who acts, and what they may do: nobody, unless they are active.
 ///
 /// # Errors
 /// [`ActionError::NotActive`] when they aren't.
-pub async fn held_by_active(db: &mut Connection, actor: Actor) -> Result<(UserRef, Operations), ActionError> {
+pub async fn held_by_active(db: &mut Connection, actor: Actor) -> Result<(Identity, Operations), ActionError> {
     let identity = identities::find(db, actor.organization, actor.user).await?.filter(Identity::may_act).ok_or(ActionError::NotActive)?;
     let held = identities::held_by(db, actor.organization, &identity).await?;
-    Ok((identity.as_user(), held))
+    Ok((identity, held))
 }
 
 /// Lets only those go on who are active and may do this; what else they may do.
@@ -46,26 +46,26 @@ pub async fn require(db: &mut Connection, actor: Actor, operation: Operation) ->
 /// Gathers the facts about this change.
 pub(super) async fn gather(
     db: &mut Connection,
-    actor: Actor,
+    organization: OrganizationId,
+    actor: &Identity,
     change: &Change,
     held: Operations,
     signer: Signer,
     now: Timestamp,
 ) -> Result<Facts, StorageError> {
-    let organization = actor.organization;
-    let own = identities::find(db, organization, actor.user).await?;
-    let is_program = own.as_ref().is_some_and(|own| !own.kind.is_person());
+    let is_program = !actor.kind.is_person();
     let mut facts = Facts { held, signer, is_program, now, ..Facts::default() };
     if let Some(user) = change.user()
         && let Some(now) = identities::find(db, organization, user.id).await?
     {
+        let own = permissions::held_by(db, organization, user.id).await?;
         facts.user = Some(UserFacts {
             status: now.status,
             kind: now.kind,
             is_revoked: now.is_revoked,
-            permissions: permissions::held_by(db, organization, user.id).await?.len(),
-            is_actors_token: now.owner == Some(actor.user),
-            held: permissions::operations_of(db, organization, user.id).await?,
+            permissions: own.len(),
+            is_actors_token: now.owner == Some(actor.id),
+            held: own.into_iter().map(|(_, _, operations)| operations).collect(),
             external_id: now.external_id,
             handle: now.handle,
         });
@@ -86,7 +86,7 @@ pub(super) async fn gather(
             taken(db, organization, &email.clone().into(), None).await?
         }
         Change::CreateServiceAccount(new) => taken(db, organization, &Handle::ServiceAccount(new.terms.name.clone()), None).await?,
-        Change::CreateAccessToken(new) => match own.as_ref().and_then(|own| own.handle.email()) {
+        Change::CreateAccessToken(new) => match actor.handle.email() {
             Some(owner) => {
                 let handle = Handle::AccessToken { name: new.terms.name.clone(), owner: owner.clone() };
                 taken(db, organization, &handle, None).await?
@@ -116,7 +116,7 @@ pub(super) async fn gather(
         | Change::OwnAccount(_) => None,
     };
     if let Change::OwnAccount(change) = change {
-        gather_own(db, actor, change, &mut facts).await?;
+        gather_own(db, Actor { organization, user: actor.id }, change, &mut facts).await?;
     }
     Ok(facts)
 }

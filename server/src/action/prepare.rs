@@ -39,9 +39,9 @@ impl Road {
     /// Why it may not be made, or what failed; then nothing was kept.
     pub async fn prepare(&self, actor: Actor, change: Change, signer: Signer) -> Result<Waiting, ActionError> {
         let mut db = self.storage.connection().await?;
-        let (user, held) = held_by_active(&mut db, actor).await?;
+        let (identity, held) = held_by_active(&mut db, actor).await?;
         let now = self.ambient.now();
-        rules::check(&change, &gather(&mut db, actor, &change, held, signer, now).await?)?;
+        rules::check(&change, &gather(&mut db, actor.organization, &identity, &change, held, signer, now).await?)?;
         self.check_new(&mut db, actor, &change, Use::Look).await?;
         let expires_at = now.plus(ACTION_LIFE);
         let id = ActionId::from_bytes(self.ambient.bytes());
@@ -51,7 +51,7 @@ impl Road {
             organization: actor.organization,
             origin: self.site.origin.clone(),
             rp_id: self.site.rp_id.clone(),
-            actor: user,
+            actor: identity.as_user(),
             operation: change.operation(),
             change,
             issued_at: now,

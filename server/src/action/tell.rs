@@ -214,8 +214,8 @@ impl Road {
     /// # Errors
     /// [`ActionError::NotActive`] when they aren't, or when the database fails.
     pub async fn tell_active(&self, db: &mut Connection, whom: Actor, event: &Event, from: &Client) -> Result<(), ActionError> {
-        let (user, _) = super::held_by_active(db, whom).await?;
-        self.tell(db, whom.organization, &user, event, &from.in_words(), self.ambient.now()).await?;
+        let (identity, _) = super::held_by_active(db, whom).await?;
+        self.tell(db, whom.organization, &identity.as_user(), event, &from.in_words(), self.ambient.now()).await?;
         self.outbox.wake();
         Ok(())
     }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     action::{Actor, held_by_active},
     service::Services,
-    storage::{Connection, PooledConnection, StorageError, identities, tokens, users},
+    storage::{Connection, PooledConnection, StorageError, tokens, users},
 };
 use app::domain::{
     id::{TokenId, UserId},
@@ -73,14 +73,12 @@ impl FromRequestParts<Arc<Services>> for Caller {
         let mut db = services.storage.connection().await.map_err(failed)?;
         let token = counting(&mut db, &says, now).await.map_err(failed)?.ok_or_else(ApiError::unauthorized)?;
         let actor = Actor { organization: token.organization, user: token.user };
-        let (_, may) = held_by_active(&mut db, actor).await.map_err(|error| ApiError::of_action(services, error))?;
+        let (identity, may) = held_by_active(&mut db, actor).await.map_err(|error| ApiError::of_action(services, error))?;
         if token.last_used_at.is_none_or(|last| last.plus(NOTED) <= now) {
             tokens::note_use(&mut db, token.id, now).await.map_err(failed)?;
             users::note_seen(&mut db, actor.organization, actor.user, now).await.map_err(failed)?;
         }
-        let identity = identities::find(&mut db, actor.organization, actor.user).await.map_err(failed)?;
-        let is_program = identity.as_ref().is_some_and(|identity| !identity.kind.is_person());
-        let whose = identity.and_then(|identity| identity.owner).unwrap_or(actor.user);
+        let (whose, is_program) = (identity.owner.unwrap_or(actor.user), !identity.kind.is_person());
         Ok(Self { actor, token: token.id, may, whose, is_program, services: Arc::clone(services) })
     }
 }

@@ -190,12 +190,9 @@ pub async fn access_tokens(db: &mut Connection, organization: OrganizationId, ow
 pub async fn held_by(db: &mut Connection, organization: OrganizationId, identity: &Identity) -> Result<Operations, StorageError> {
     let Some(owner) = identity.owner else { return permissions::operations_of(db, organization, identity.id).await };
     let own = permissions::held_by(db, organization, identity.id).await?;
-    let mut narrowed = Operations::NONE;
-    for (_, _, operations) in &own {
-        narrowed.extend(operations.clone());
-    }
+    let narrowed: Option<Operations> = (!own.is_empty()).then(|| own.into_iter().map(|(_, _, operations)| operations).collect());
     let may = permissions::operations_of(db, organization, owner).await?;
-    Ok(held_by_token(&may, (!own.is_empty()).then_some(&narrowed)))
+    Ok(held_by_token(&may, narrowed.as_ref()))
 }
 
 /// A program to write.

@@ -359,11 +359,7 @@ pub async fn held_by(
 /// # Errors
 /// When the database fails.
 pub async fn operations_of(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Operations, StorageError> {
-    let mut all = Operations::NONE;
-    for (_, _, operations) in held_by(db, organization, user).await? {
-        all.extend(operations);
-    }
-    Ok(all)
+    Ok(held_by(db, organization, user).await?.into_iter().map(|(_, _, operations)| operations).collect())
 }
 
 /// What each of these users has, by name: an assignment, of which permission, and what it allows.

@@ -230,11 +230,8 @@ impl State {
 
     /// What a user's permissions allow, whether or not they are active.
     fn permitted(&self, user: &User) -> Operations {
-        let mut held = Operations::NONE;
-        for permission in user.assignments.keys().filter_map(|id| self.permissions.get(id)) {
-            held.extend(permission.operations.clone());
-        }
-        held
+        let permissions = user.assignments.keys().filter_map(|id| self.permissions.get(id));
+        permissions.map(|permission| permission.operations.clone()).collect()
     }
 
     /// What must be known to judge this change, which a passkey signs. Whether a name looks like another one is left to the server that executed
