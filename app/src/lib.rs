@@ -25,13 +25,16 @@ use leptos_router::{
     path,
 };
 use page::{
-    account::{Account as OwnAccount, ReplaceKit},
+    account::{AccessToken, AccessTokens, Account as OwnAccount, NewAccessToken, ReplaceKit},
     add_passkey::{AddPasskey, MakeAddedPasskey},
     dev_mail::DevMail,
     get_started::{account::Account, activate::Activate, mail::Mail, passkey::Passkey, recovery_kit::RecoveryKit},
     login::Login,
     not_found::NotFound,
-    org::{EditPermission, History, HistoryEntry, Home, NewPermission, NewUser, Permission, Permissions, User, Users},
+    org::{
+        EditPermission, History, HistoryEntry, Home, NewPermission, NewServiceAccount, NewUser, Permission, Permissions, ServiceAccount,
+        ServiceAccounts, User, Users,
+    },
     recover::{Recover, RecoverNewKit, RecoverWithKit, RecoveryCodePage},
     welcome::Welcome,
 };
@@ -89,9 +92,15 @@ pub fn App() -> impl IntoView {
                 <Route path=path!("/org/permissions/new") view=NewPermission ssr=SsrMode::Async />
                 <Route path=path!("/org/permissions/:id") view=Permission ssr=SsrMode::Async />
                 <Route path=path!("/org/permissions/:id/edit") view=EditPermission ssr=SsrMode::Async />
+                <Route path=path!("/org/service-accounts") view=ServiceAccounts ssr=SsrMode::Async />
+                <Route path=path!("/org/service-accounts/new") view=NewServiceAccount ssr=SsrMode::Async />
+                <Route path=path!("/org/service-accounts/:id") view=ServiceAccount ssr=SsrMode::Async />
                 <Route path=path!("/org/history") view=History ssr=SsrMode::Async />
                 <Route path=path!("/org/history/:index") view=HistoryEntry ssr=SsrMode::Async />
                 <Route path=path!("/account") view=OwnAccount ssr=SsrMode::Async />
+                <Route path=path!("/account/access-tokens") view=AccessTokens ssr=SsrMode::Async />
+                <Route path=path!("/account/access-tokens/new") view=NewAccessToken ssr=SsrMode::Async />
+                <Route path=path!("/account/access-tokens/:id") view=AccessToken ssr=SsrMode::Async />
                 <Route path=path!("/account/recovery-kit") view=ReplaceKit ssr=SsrMode::Async />
                 <Route path=path!("/add-passkey") view=AddPasskey ssr=SsrMode::Async />
                 <Route path=path!("/add-passkey/make") view=MakeAddedPasskey ssr=SsrMode::Async />

@@ -20,6 +20,7 @@ use crate::{
         history::HistoryPage,
         other_device::{Addition, DeviceOffer, OfferState},
         permissions::{PermissionDetails, PermissionList},
+        programs::{ProgramChoice, ProgramDetails, ProgramList},
         recovery::{PreparedRecovery, Recovery},
         sessions::SessionList,
         sign_in::{SignInChallenge, Viewer},
@@ -134,6 +135,18 @@ pub trait Backend: Send + Sync {
     async fn permissions(&self, after: String) -> Result<PermissionList, Refusal>;
     /// One permission, with a page of those who have it. Needs `Permissions:Read`.
     async fn permission(&self, id: PermissionId, after: String) -> Result<PermissionDetails, Refusal>;
+    /// One page of the service accounts. Needs `Auth:ServiceAccounts:Read`.
+    async fn service_accounts(&self, after: String) -> Result<ProgramList, Refusal>;
+    /// One service account. Needs `Auth:ServiceAccounts:Read`.
+    async fn service_account(&self, id: UserId) -> Result<ProgramDetails, Refusal>;
+    /// What a new service account could be. Needs `Auth:ServiceAccounts:Create`.
+    async fn service_account_choice(&self) -> Result<ProgramChoice, Refusal>;
+    /// The viewer's own access tokens.
+    async fn access_tokens(&self) -> Result<ProgramList, Refusal>;
+    /// One of the viewer's own access tokens.
+    async fn access_token(&self, id: UserId) -> Result<ProgramDetails, Refusal>;
+    /// What a new access token of the viewer's could be. Needs `Auth:Pats:Create`.
+    async fn access_token_choice(&self) -> Result<ProgramChoice, Refusal>;
     /// The newest entries of history, or those before one. Needs `Auth:Logs:Read`.
     async fn history(&self, before: Option<u64>) -> Result<HistoryPage, Refusal>;
     /// One entry of history. Needs `Auth:Logs:Read`.

@@ -1,11 +1,12 @@
 import { test as base, type Browser, type BrowserContextOptions, type Page } from "@playwright/test";
-import { createPermission, give, hire, insider, invite, newColleague, openUser, signedChange, type Insider } from "./office.ts";
+import { newKey } from "./keys.ts";
+import { createPermission, createProgram, give, hire, insider, invite, newColleague, openUser, signedChange, type Insider } from "./office.ts";
 import { Authenticator } from "./passkey.ts";
 import { newPerson, type Person } from "./person.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { MailServer } from "./smtp.ts";
 import { Trouble } from "./trouble.ts";
-import { createOrganization } from "./wizard.ts";
+import { createOrganization, open } from "./wizard.ts";
 
 /** An organization that the tests of a worker share: each with colleagues and permissions of its own, if it changes any. */
 export interface Office {
@@ -20,6 +21,9 @@ export interface Staff extends Office {
   readonly deactivated: { readonly email: string; readonly path: string };
   readonly permission: { readonly name: string; readonly path: string };
   readonly archived: { readonly name: string; readonly path: string };
+  readonly serviceAccount: { readonly name: string; readonly path: string };
+  /** An access token of the admin. */
+  readonly accessToken: { readonly name: string; readonly path: string };
 }
 
 interface TestFixtures {
@@ -93,6 +97,15 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       const invited = newColleague(person).email.replace("ada", "mary");
       const invitedPath = await invite(admin.page, admin.passkey, invited, "4711");
 
+      const makes = async (form: string, name: string): Promise<{ name: string; path: string }> => {
+        await open(admin.page, form);
+        const { publicKey } = newKey("Ed25519");
+        const { path } = await createProgram(admin.page, admin.passkey, { name, publicKey, life: "90 days", permission, externalId: "4711" });
+        return { name, path };
+      };
+      const serviceAccount = await makes("/org/service-accounts/new", "Personnel system");
+      const accessToken = await makes("/account/access-tokens/new", "Weekly report");
+
       const staff = {
         admin: await insider(admin.page, admin.passkey, person),
         active: { ...(await insider(colleague.page, colleague.passkey, grace)), path },
@@ -100,6 +113,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
         deactivated: { email: gone, path: gonePath },
         permission: { name: permission, path: permissionPath },
         archived: { name: archived, path: archivedPath },
+        serviceAccount,
+        accessToken,
       };
       await admin.close();
       await colleague.close();

@@ -162,6 +162,40 @@ export async function give(page: Page, passkey: Authenticator, permission: strin
   await expect(page.getByRole("button", { name: `Revoke “${permission}”` })).toBeVisible();
 }
 
+/** What the form for a service account or an access token asks for. */
+export interface NewProgram {
+  readonly name: string;
+  /** PEM. */
+  readonly publicKey: string;
+  /** As the form says it. */
+  readonly life: string;
+  readonly permission?: string;
+  readonly externalId?: string;
+}
+
+/** Fills the form for a new program. */
+export async function fillNewProgram(page: Page, { name, publicKey, life, permission, externalId }: NewProgram): Promise<void> {
+  await page.getByLabel("Name").fill(name);
+  await page.getByLabel("Its public key").fill(publicKey);
+  await page.getByLabel("Its token counts for").selectOption({ label: life });
+  if (permission !== undefined) await page.getByLabel(/permission/i).selectOption({ label: permission });
+  if (externalId !== undefined) await page.getByLabel("External id").fill(externalId);
+}
+
+/** Makes a program by the form that is open, and gets to its page. Returns what was shown, and the page's path. */
+export async function createProgram(page: Page, passkey: Authenticator, program: NewProgram): Promise<{ path: string; token: string; keyId: string }> {
+  await ready(page);
+  await fillNewProgram(page, program);
+  await review(page, () => page.getByRole("button", { name: "Review and sign" }).click());
+  const receipt = await sign(page, passkey, "Create and sign");
+  const shown = receipt.getByRole("region", { name: "Token" });
+  await expect(shown).toContainText("The token is shown only now.");
+  const [token, keyId] = await shown.locator(".handed-text").allInnerTexts();
+  await closeReceipt(page);
+  await expect(page).toHaveURL(/\/(service-accounts|access-tokens)\/us-[0-9a-z-]+$/);
+  return { path: new URL(page.url()).pathname, token: token ?? "", keyId: keyId ?? "" };
+}
+
 /** A name that no other test gives. */
 export function unique(name: string): string {
   return `${name} ${newPerson().email.slice(4, 12)}`;

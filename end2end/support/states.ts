@@ -2,7 +2,8 @@ import type { Page } from "@playwright/test";
 import { expect } from "@playwright/test";
 import type { Office, Staff } from "./fixtures.ts";
 import { groupFields, misread, group, readKitCode } from "./kit.ts";
-import { enterAs, fillNewUser, invite, newColleague, pick, review, reviewRefused, sign, unique } from "./office.ts";
+import { newKey } from "./keys.ts";
+import { enterAs, fillNewProgram, fillNewUser, invite, newColleague, pick, review, reviewRefused, sign, unique } from "./office.ts";
 import { strayPasskey, failingCreate, withoutWebAuthn, type Authenticator } from "./passkey.ts";
 import type { Person } from "./person.ts";
 import type { Server, ServerOptions } from "./server.ts";
@@ -359,6 +360,37 @@ export const STATES: readonly State[] = [
       await open(page, "/org");
     },
   },
+  ofAdmin("service accounts", () => "/org/service-accounts"),
+  ofAdmin("service account", ({ serviceAccount }) => serviceAccount.path),
+  ofAdmin("new service account", () => "/org/service-accounts/new", async ({ page }) => {
+    await page.getByLabel("Permission (optional)").selectOption({ label: "Invites people" });
+    await expect(page.locator(".preview")).toContainText("Invite people");
+  }),
+  ofAdmin("new service account, wrong input", () => "/org/service-accounts/new", async ({ page }) => {
+    await page.getByLabel("Its public key").fill("-----BEGIN PRIVATE KEY-----");
+    await page.getByRole("button", { name: "Review and sign" }).click();
+    await expect(alertOn(page)).toBeVisible();
+  }),
+  {
+    name: "new service account, signed",
+    reach: async ({ page, office, passkey }) => {
+      await enterAs(page, passkey, office.admin);
+      await open(page, "/org/service-accounts/new");
+      await fillNewProgram(page, { name: unique("Robot"), publicKey: newKey("Ed25519").publicKey, life: "1 year" });
+      await review(page, () => page.getByRole("button", { name: "Review and sign" }).click());
+      await sign(page, passkey, "Create and sign");
+    },
+  },
+  {
+    name: "service accounts, none",
+    reach: async ({ page, mail, person, passkey }) => {
+      await createOrganization(page, mail, person, passkey);
+      await open(page, "/org/service-accounts");
+    },
+  },
+  ofAdmin("access tokens", () => "/account/access-tokens"),
+  ofAdmin("access token", ({ accessToken }) => accessToken.path),
+  ofAdmin("new access token", () => "/account/access-tokens/new"),
   ofAdmin("account", () => "/account"),
   ofAdmin("account, a group of the kit mistyped", () => "/account", async ({ page }) => {
     await page.getByLabel("Recovery code").fill("10003-00002-00003-00004-00005-00006-00008");

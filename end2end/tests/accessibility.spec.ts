@@ -260,8 +260,8 @@ test("with forced colours the signing dialog has its edge, its seal and its stro
 test("with text twice as large nothing sticks out", async ({ page, staff, passkey }) => {
   await page.setViewportSize({ width: 640, height: 800 });
   await enterAs(page, passkey, staff.admin);
-  const ofStaff = [staff.active.path, staff.invited.path, staff.permission.path, `${staff.permission.path}/edit`];
-  for (const path of ["/", "/login", "/get-started", "/account", "/org", "/org/users", "/org/users/new", "/org/permissions", "/org/history", "/org/history/4", ...ofStaff]) {
+  const ofStaff = [staff.serviceAccount.path, staff.accessToken.path, staff.active.path, staff.invited.path, staff.permission.path, `${staff.permission.path}/edit`];
+  for (const path of ["/", "/login", "/get-started", "/account", "/org", "/org/users", "/org/users/new", "/org/permissions", "/org/service-accounts", "/org/service-accounts/new", "/account/access-tokens", "/org/history", "/org/history/4", ...ofStaff]) {
     await open(page, path);
     // Page scripts may set styles by CSSOM; the policy is about markup.
     await page.evaluate(() => {

@@ -136,7 +136,7 @@ test("somebody who lost everything enrols again, and is who they were", async ({
 
   const dialog = await review(page, () => page.getByRole("button", { name: "Enrol again" }).click());
   await expect(dialog).toContainText(`Let ${colleague.email} enrol again with a new passkey`);
-  await expect(dialog).toContainText("Their passkeys, recovery kit and sessions end at once");
+  await expect(dialog).toContainText("Their passkeys, keys, access tokens, recovery kit and sessions end at once");
   await sign(page, passkey, "End passkeys and sign");
   await closeReceipt(page);
   await expect(page.getByRole("main")).toContainText("Invited");

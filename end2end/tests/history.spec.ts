@@ -198,7 +198,7 @@ test("the export from the page is verified by the command, without the server; a
   const file = await exported(page);
   const good = await run(["verify", file]);
   expect(good, good.stderr).toMatchObject({ code: 0 });
-  expect(good.stdout).toMatch(new RegExp(`^Verified: \\d+ entries of “${staff.admin.person.organization}” \\(or-[0-9a-z-]+\\), 4 users, \\d+ permissions; root \\S+\n$`));
+  expect(good.stdout).toMatch(new RegExp(`^Verified: \\d+ entries of “${staff.admin.person.organization}” \\(or-[0-9a-z-]+\\), 4 users, 2 programs, \\d+ permissions; root \\S+\n$`));
 
   const bytes = await readFile(file);
   const lines = bytes.toString("utf8").trimEnd().split("\n");

@@ -20,8 +20,8 @@ import {
 
 /** Link and code in the receipt, to be passed on by hand. */
 async function shownInvitation(page: Page): Promise<Invitation> {
-  const link = await dialogOn(page).locator(".invitation-link").innerText();
-  const code = await dialogOn(page).locator(".invitation-code").innerText();
+  const link = await dialogOn(page).locator(".handed-text").innerText();
+  const code = await dialogOn(page).locator(".handed-code").innerText();
   return { link, code: code.replaceAll(" ", "") };
 }
 

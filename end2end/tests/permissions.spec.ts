@@ -61,10 +61,10 @@ test("one is defined, changed, given, and put away once nobody has it", async ({
   await test.step("somebody has it: it says who, and can't be put away", async () => {
     await open(page, path);
     await expect(main.getByRole("link", { name: grace.email })).toBeVisible();
-    await expect(main).toContainText("1 person has it");
+    await expect(main).toContainText("1 holder has it");
     await expect(page.getByRole("button", { name: "Archive" })).toBeHidden();
     await open(page, "/org/permissions");
-    await expect(page.getByRole("row", { name: renamed })).toContainText("1 person");
+    await expect(page.getByRole("row", { name: renamed })).toContainText("1 holder");
   });
 
   await test.step("taken away, it can", async () => {
@@ -92,11 +92,11 @@ test("somebody got it in the meantime: putting it away is refused, and says why"
   await give(second, same, name);
 
   const dialog = await reviewRefused(page, () => page.getByRole("button", { name: "Archive" }).click());
-  await expect(dialog.getByRole("alert")).toContainText(`1 person still has “${name}”`);
+  await expect(dialog.getByRole("alert")).toContainText(`1 holder still has “${name}”`);
   const loaded = page.waitForEvent("load");
   await dialog.getByRole("button", { name: "Reload the page" }).click();
   await loaded;
-  await expect(page.getByRole("main")).toContainText("1 person has it");
+  await expect(page.getByRole("main")).toContainText("1 holder has it");
   await expect(page).toHaveURL(new RegExp(`${path}$`));
 
   await signedChange(second, same, `Revoke “${name}”`, "Revoke and sign");

@@ -35,6 +35,15 @@ pub const PASSKEY_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256, Algorithm::Rs25
 pub const KEY_ALGORITHMS: &[Algorithm] = &[Algorithm::Es256, Algorithm::Rs256, Algorithm::Ed25519];
 
 impl Algorithm {
+    /// As people know it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Es256 => "ECDSA P-256",
+            Self::Rs256 => "RSA",
+            Self::Ed25519 => "Ed25519",
+        }
+    }
+
     /// The algorithm's number in the IANA COSE registry.
     pub fn cose_id(self) -> i32 {
         match self {

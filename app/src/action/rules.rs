@@ -39,7 +39,7 @@ pub struct Facts {
     pub signer: Signer,
     /// The actor's own passkey that it is about.
     pub passkey: Option<PasskeyFacts>,
-    /// How many passkeys and keys the actor has that can sign.
+    /// How many passkeys and keys the actor has that can sign. Where a passkey ends, only passkeys count: a key opens no page.
     pub passkeys: usize,
     /// Whether the actor is a program.
     pub is_program: bool,
@@ -121,6 +121,18 @@ pub struct PermissionFacts {
     pub holders: u64,
 }
 
+impl PermissionFacts {
+    /// As documents name it.
+    pub fn named(&self) -> PermissionRef {
+        PermissionRef { id: self.id, name: self.name.clone(), version: self.version }
+    }
+
+    /// As documents give it.
+    pub fn given(self) -> GivenPermission {
+        GivenPermission { permission: self.named(), operations: self.operations }
+    }
+}
+
 /// A passkey of the actor, as far as rules care.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PasskeyFacts {
@@ -173,7 +185,7 @@ pub enum Denial {
     #[error("“{0}” is archived.")]
     Archived(PermissionName),
     /// Somebody has it.
-    #[error("{holders} {} “{name}”. Take it away from them first.", if *.holders == 1 { "person still has" } else { "people still have" })]
+    #[error("{holders} {} “{name}”. Take it away from them first.", if *.holders == 1 { "holder still has" } else { "holders still have" })]
     Held {
         /// Its name.
         name: PermissionName,
@@ -322,6 +334,8 @@ pub fn check(change: &Change, facts: &Facts) -> Result<(), Denial> {
             own_if_token(user, facts)?;
             must_be(user, facts, UserStatus::Deactivated).map(|_| ())
         }
+        // Someone must be able to stop any program; and a token may be the last that has a permission.
+        Change::DeleteUser { user } if facts.held.allows(Operation::UsersDelete) => keeps_an_admin(known(user, facts)?, facts),
         Change::DeleteUser { user } => keeps_an_admin(own_if_token(user, facts)?, facts),
         Change::CreatePermission { terms } => {
             can_be_said(&terms.operations, &facts.held)?;
@@ -424,6 +438,8 @@ fn assign(permission: &PermissionRef, operations: &Operations, user: &UserRef, f
     if permission.operations != *operations {
         return Err(changed(permission));
     }
+    // What a token's owner lets it do is theirs to say: its first permission takes the rest away.
+    own_if_token(user, facts)?;
     // Whoever gets hold of an invitation must not find rights waiting there.
     must_be(user, facts, UserStatus::Active)?;
     if facts.is_assigned {

@@ -6,6 +6,7 @@ use super::{
     key::NewKey,
 };
 use crate::domain::{
+    handle::Handle,
     operation::{Operation, Operations},
     text::ExternalId,
 };
@@ -122,7 +123,7 @@ pub const fn consequence(change: &Change) -> &'static str {
         }
         Change::RevokeInvitation { .. } => "The code in the mail stops working. The user stays, and can be invited again.",
         Change::ReEnrolUser { .. } => {
-            "Their passkeys, recovery kit and sessions end at once. A mail with a code goes to their address: whoever has it makes a new passkey, and has their permissions."
+            "Their passkeys, keys, access tokens, recovery kit and sessions end at once. A mail with a code goes to their address: whoever has it makes a new passkey, and has their permissions."
         }
         Change::CreateServiceAccount(_) => {
             "You will see its token, once. Whatever program has it, and the private half of this key, acts as this service account."
@@ -135,13 +136,25 @@ pub const fn consequence(change: &Change) -> &'static str {
         Change::RegisterEndUser { .. } => "Whoever gets what they register with from the program that signs becomes this customer.",
         Change::LogInEndUser { .. } => "The program that signs gets a token by which it acts as this customer.",
         Change::RecoverEndUser { .. } => "Whoever has the customer's recovery key, and what the program that signs gets, registers anew.",
-        Change::DeactivateUser { .. } => "They are signed out everywhere at once, and can do nothing until someone activates them again.",
+        Change::DeactivateUser { user } if user.handle.email().is_none() => "Its token stops working at once, until it is activated again.",
+        Change::ActivateUser { user } if user.handle.email().is_none() => "Its token works again, with the permissions that it had.",
+        Change::DeleteUser { user } if user.handle.email().is_none() => {
+            "Its key, token and permissions are removed for good. What it did stays in history."
+        }
+        Change::DeactivateUser { .. } => {
+            "They are signed out everywhere at once, their access tokens stop, and they can do nothing until someone activates them again."
+        }
         Change::ActivateUser { .. } => "They can sign in again, with the permissions that they had.",
-        Change::DeleteUser { .. } => "Their passkeys, sessions and permissions are removed for good. What they did stays in history.",
+        Change::DeleteUser { .. } => {
+            "Their passkeys, keys, access tokens, sessions and permissions are removed for good. What they did stays in history."
+        }
         Change::CreatePermission { .. } => "Nobody has it until it is given to someone.",
         Change::UpdatePermission { .. } => "It applies at once to everyone who has this permission.",
         Change::ArchivePermission { .. } => "It can't be given to anyone any more. Its name stays taken.",
         Change::RestorePermission { .. } => "It can be given to people again. Nobody has it until then.",
+        Change::AssignPermission { user, .. } if matches!(user.handle, Handle::AccessToken { .. }) => {
+            "From now on it may do no more than the permissions that it has allow, and that only as far as its owner may. They can't all be taken from it again."
+        }
         Change::AssignPermission { .. } => "They may do this at once.",
         Change::RevokeAssignment { .. } => "What this permission allowed ends at once.",
         Change::OwnAccount(change) => match change {
@@ -328,7 +341,6 @@ mod tests {
             cose::PublicKey,
         },
         domain::{
-            handle::Handle,
             id::{AssignmentId, CredentialId, PermissionId, UserId},
             text::{EmailAddress, KeyId, PasskeyName, PermissionName, ProgramName, PublicKeyPem},
             time::Timestamp,
@@ -544,7 +556,7 @@ mod tests {
             User: bob@example.org
             User id: us-01040-g2081-040g2081040g2081
         Deactivate service account “Payroll”
-            [Deactivate and sign] They are signed out everywhere at once, and can do nothing until someone activates them again.
+            [Deactivate and sign] Its token stops working at once, until it is activated again.
             User: service account “Payroll”
             User id: us-01040-g2081-040g2081040g2081
         ");
@@ -577,11 +589,11 @@ mod tests {
             User: bob@example.org
             User id: us-01040-g2081-040g2081040g2081
         Let bob@example.org enrol again with a new passkey
-            [End passkeys and sign] Their passkeys, recovery kit and sessions end at once. A mail with a code goes to their address: whoever has it makes a new passkey, and has their permissions.
+            [End passkeys and sign] Their passkeys, keys, access tokens, recovery kit and sessions end at once. A mail with a code goes to their address: whoever has it makes a new passkey, and has their permissions.
             User: bob@example.org
             User id: us-01040-g2081-040g2081040g2081
         Deactivate bob@example.org
-            [Deactivate and sign] They are signed out everywhere at once, and can do nothing until someone activates them again.
+            [Deactivate and sign] They are signed out everywhere at once, their access tokens stop, and they can do nothing until someone activates them again.
             User: bob@example.org
             User id: us-01040-g2081-040g2081040g2081
         Activate bob@example.org
@@ -589,7 +601,7 @@ mod tests {
             User: bob@example.org
             User id: us-01040-g2081-040g2081040g2081
         Delete bob@example.org
-            [Delete and sign] Their passkeys, sessions and permissions are removed for good. What they did stays in history.
+            [Delete and sign] Their passkeys, keys, access tokens, sessions and permissions are removed for good. What they did stays in history.
             User: bob@example.org
             User id: us-01040-g2081-040g2081040g2081
         Create permission “Reading” with 1 operation

@@ -1,6 +1,7 @@
 //! The page itself: printing, saving a file, copying, going elsewhere.
 
 use js_sys::Array;
+use std::time::Duration;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Blob, BlobPropertyBag, HtmlAnchorElement, Url};
@@ -43,6 +44,12 @@ pub fn go(path: &str) {
     if let Some(window) = web_sys::window() {
         let _ = window.location().assign(path);
     }
+}
+
+/// How long this page has been open. Where a sleeping device stops the browser's clock, it is less.
+pub fn open_for() -> Duration {
+    let millis = web_sys::window().and_then(|window| window.performance()).map_or(0.0, |performance| performance.now());
+    Duration::try_from_secs_f64(millis / 1000.0).unwrap_or_default()
 }
 
 /// What stands behind the # of this page's address; the server never sees it.

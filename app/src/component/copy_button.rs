@@ -1,4 +1,4 @@
-//! Copying a text that is next to the button.
+//! Copying a text that is next to the button, such as an id.
 
 use super::icon::{Glyph, Icon};
 use crate::browser::document;
@@ -28,5 +28,26 @@ pub(crate) fn CopyButton(
             </button>
             <span class="fine" role="status">{outcome}</span>
         </span>
+    }
+}
+
+/// An id among the facts about something, with the button that copies it.
+#[component]
+pub fn IdFact(
+    /// What it is called.
+    label: &'static str,
+    /// The id.
+    id: String,
+    /// What that is, for those who only hear the button.
+    what: &'static str,
+) -> impl IntoView {
+    view! {
+        <div class="whole">
+            <dt>{label}</dt>
+            <dd class="facts-copy">
+                <code class="id">{id.clone()}</code>
+                <CopyButton text=id what=what.to_owned() />
+            </dd>
+        </div>
     }
 }

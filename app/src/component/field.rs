@@ -70,21 +70,31 @@ pub fn Field(
                 spellcheck="false"
                 required=!may_be_empty
                 aria-invalid=move || complaint().map(|_| "true")
-                aria-describedby=format!("{hint_id} {complaint_id}")
+                aria-describedby=[hint_id.as_str(), &complaint_id].join(" ")
                 node_ref=input
             />
             <p class="hint" id=hint_id>{kind.hint}</p>
-            {move || {
-                complaint()
-                    .map(|complaint| {
-                        view! {
-                            <p class="complaint" id=complaint_id.clone()>
-                                <Icon glyph=Glyph::Warning />
-                                {complaint}
-                            </p>
-                        }
-                    })
-            }}
+            <Complaint id=complaint_id complaint=Box::new(complaint) />
         </div>
+    }
+}
+
+/// What is wrong with what was typed or chosen, if something is.
+#[component]
+pub fn Complaint(
+    /// By which its field refers to it.
+    id: String,
+    /// The sentence.
+    complaint: Box<dyn Fn() -> Option<String> + Send + Sync>,
+) -> impl IntoView {
+    move || {
+        complaint().map(|complaint| {
+            view! {
+                <p class="complaint" id=id.clone()>
+                    <Icon glyph=Glyph::Warning />
+                    {complaint}
+                </p>
+            }
+        })
     }
 }

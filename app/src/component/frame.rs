@@ -23,14 +23,18 @@ pub enum Place {
     Users,
     /// What people may do.
     Permissions,
+    /// The organization's programs.
+    ServiceAccounts,
     /// Every change.
     History,
     /// One's own passkeys, kit and sessions.
     Account,
+    /// One's own programs; the bar doesn't lead there, one's account does.
+    AccessTokens,
 }
 
 impl Place {
-    const ALL: [Self; 5] = [Self::Home, Self::Users, Self::Permissions, Self::History, Self::Account];
+    const IN_THE_BAR: [Self; 6] = [Self::Home, Self::Users, Self::Permissions, Self::ServiceAccounts, Self::History, Self::Account];
 
     /// Its name.
     pub const fn label(self) -> &'static str {
@@ -38,8 +42,10 @@ impl Place {
             Self::Home => "Home",
             Self::Users => "Users",
             Self::Permissions => "Permissions",
+            Self::ServiceAccounts => "Service accounts",
             Self::History => "History",
             Self::Account => "Account",
+            Self::AccessTokens => "Access tokens",
         }
     }
 
@@ -49,18 +55,29 @@ impl Place {
             Self::Home => "/org",
             Self::Users => "/org/users",
             Self::Permissions => "/org/permissions",
+            Self::ServiceAccounts => "/org/service-accounts",
             Self::History => "/org/history",
             Self::Account => "/account",
+            Self::AccessTokens => "/account/access-tokens",
         }
     }
 
     /// What someone needs to go there, if anything.
     pub const fn operation(self) -> Option<Operation> {
         match self {
-            Self::Home | Self::Account => None,
+            Self::Home | Self::Account | Self::AccessTokens => None,
             Self::Users => Some(Operation::UsersRead),
             Self::Permissions => Some(Operation::PermissionsRead),
+            Self::ServiceAccounts => Some(Operation::ServiceAccountsRead),
             Self::History => Some(Operation::HistoryRead),
+        }
+    }
+
+    /// The place that it is a part of, where the bar doesn't lead to it.
+    const fn part_of(self) -> Option<Self> {
+        match self {
+            Self::AccessTokens => Some(Self::Account),
+            Self::Home | Self::Users | Self::Permissions | Self::ServiceAccounts | Self::History | Self::Account => None,
         }
     }
 
@@ -74,6 +91,7 @@ impl Place {
             Self::Home => Glyph::Home,
             Self::Users => Glyph::People,
             Self::Permissions => Glyph::Key,
+            Self::ServiceAccounts | Self::AccessTokens => Glyph::Program,
             Self::History => Glyph::Scroll,
             Self::Account => Glyph::Passkey,
         }
@@ -99,17 +117,19 @@ pub fn Frame(
     /// The page.
     children: Children,
 ) -> impl IntoView {
-    let places = Place::ALL.into_iter().filter(|place| place.is_open_to(&viewer));
-    let up = (below && current.is_open_to(&viewer)).then(|| {
+    let places = Place::IN_THE_BAR.into_iter().filter(|place| place.is_open_to(&viewer));
+    let above = if below { Some(current) } else { current.part_of() };
+    let up = above.filter(|above| above.is_open_to(&viewer)).map(|above| {
         view! {
             <p class="up">
-                <a href=current.path()>
+                <a href=above.path()>
                     <Icon glyph=Glyph::Back />
-                    {current.label()}
+                    {above.label()}
                 </a>
             </p>
         }
     });
+    let in_the_bar = current.part_of().unwrap_or(current);
     view! {
         <Title text=format!("{title} · Countersign") />
         <a class="skip" href="#main">"Skip to the content"</a>
@@ -121,7 +141,7 @@ pub fn Frame(
                     <ul>
                         {places
                             .map(|place| {
-                                let here = (place == current).then_some(if below { "true" } else { "page" });
+                                let here = (place == in_the_bar).then_some(if above.is_some() { "true" } else { "page" });
                                 view! {
                                     <li>
                                         <a href=place.path() aria-current=here>

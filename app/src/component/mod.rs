@@ -27,4 +27,5 @@ pub mod sent_back;
 pub mod session_watch;
 pub mod sheet;
 pub mod sign_dialog;
+pub mod text_area;
 pub mod verdict_mark;

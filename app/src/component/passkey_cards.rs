@@ -1,11 +1,14 @@
-//! Passkeys as cards: what each is called, who keeps it, and how it is used.
+//! Passkeys and keys as cards: what each is called, who keeps it, and how it is used.
 
 use super::{
     icon::{Glyph, Icon},
     moment::Moment,
     relative::Relative,
 };
-use crate::{domain::time::Timestamp, rpc::users::PasskeyRow};
+use crate::{
+    domain::time::Timestamp,
+    rpc::users::{KeyRow, PasskeyRow},
+};
 use leptos::prelude::*;
 
 /// One card for each passkey, in their order.
@@ -35,20 +38,69 @@ pub fn PasskeyCard(
         <li class="card passkey">
             <Icon glyph=Glyph::Passkey />
             <div class="passkey-words">
-                <h3><bdi>{passkey.name}</bdi></h3>
+                <h3><bdi>{passkey.name}</bdi> <Ended is_active=passkey.is_active /></h3>
                 <p>{passkey.provider.unwrap_or_else(|| "Provider not known".to_owned())}</p>
                 <p class="aside">{if passkey.is_synced { "Synced by its provider" } else { "Bound to one device" }}</p>
                 {(!reached.is_empty()).then(|| view! { <p class="aside">"Reached through " {reached}</p> })}
-                <p class="aside">
-                    "Made " <Moment at=passkey.created_at /> " · "
-                    {match passkey.last_used_at {
-                        Some(at) => view! { "last used " <Relative at now /> }.into_any(),
-                        None => "never used since".into_any(),
-                    }}
-                </p>
+                <Used made_at=passkey.created_at last_used_at=passkey.last_used_at now />
                 {actions}
             </div>
         </li>
+    }
+}
+
+/// One card for each key, in their order.
+#[component]
+pub fn KeyCards(
+    /// Which.
+    keys: Vec<KeyRow>,
+    /// The server's time.
+    now: Timestamp,
+) -> impl IntoView {
+    view! { <ul class="passkeys">{keys.into_iter().map(|key| view! { <KeyCard key now /> }).collect_view()}</ul> }
+}
+
+/// The key of a program.
+#[component]
+pub fn KeyCard(
+    /// Which.
+    key: KeyRow,
+    /// The server's time.
+    now: Timestamp,
+    /// What can be done about it here.
+    #[prop(optional_no_strip)]
+    actions: Option<AnyView>,
+) -> impl IntoView {
+    view! {
+        <li class="card passkey">
+            <Icon glyph=Glyph::Key />
+            <div class="passkey-words">
+                <h3><bdi>{key.name}</bdi> <Ended is_active=key.is_active /></h3>
+                <p>{if key.is_for_recovery { "Recovery key of a program, " } else { "Key of a program, " }} {key.algorithm}</p>
+                <p class="aside">"Its id: " <code class="id">{key.credential_id}</code></p>
+                <Used made_at=key.created_at last_used_at=key.last_used_at now />
+                {actions}
+            </div>
+        </li>
+    }
+}
+
+/// A mark for what can sign nothing at the moment.
+#[component]
+fn Ended(is_active: bool) -> impl IntoView {
+    (!is_active).then(|| view! { <span class="badge"><Icon glyph=Glyph::Off /> "Deactivated"</span> })
+}
+
+#[component]
+fn Used(made_at: Timestamp, last_used_at: Option<Timestamp>, now: Timestamp) -> impl IntoView {
+    view! {
+        <p class="aside">
+            "Made " <Moment at=made_at /> " · "
+            {match last_used_at {
+                Some(at) => view! { "last used " <Relative at now /> }.into_any(),
+                None => "never used since".into_any(),
+            }}
+        </p>
     }
 }
 

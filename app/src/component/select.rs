@@ -1,9 +1,6 @@
 //! One labelled list to choose from, with its hint and its complaint.
 
-use super::{
-    form::react,
-    icon::{Glyph, Icon},
-};
+use super::{field::Complaint, form::react};
 use crate::refusal::Refusal;
 use leptos::{ev, html, prelude::*};
 
@@ -20,6 +17,9 @@ pub fn Select(
     options: Vec<(String, String)>,
     /// The value that is chosen; empty while none is.
     chosen: RwSignal<String>,
+    /// Whether nothing needs to be chosen.
+    #[prop(optional)]
+    may_be_empty: bool,
     /// Where complaints about it come from.
     refusal: RwSignal<Option<Refusal>>,
 ) -> impl IntoView {
@@ -39,7 +39,7 @@ pub fn Select(
                 id=name
                 name=name
                 autocomplete="off"
-                required
+                required=!may_be_empty
                 aria-invalid=move || complaint().map(|_| "true")
                 aria-describedby=complaint_id.clone()
                 on:change=move |event: ev::Event| chosen.set(event_target_value(&event))
@@ -48,17 +48,7 @@ pub fn Select(
                 <option value="">{placeholder}</option>
                 {options.into_iter().map(|(value, words)| view! { <option value=value>{words}</option> }).collect_view()}
             </select>
-            {move || {
-                complaint()
-                    .map(|complaint| {
-                        view! {
-                            <p class="complaint" id=complaint_id.clone()>
-                                <Icon glyph=Glyph::Warning />
-                                {complaint}
-                            </p>
-                        }
-                    })
-            }}
+            <Complaint id=complaint_id complaint=Box::new(complaint) />
         </div>
     }
 }

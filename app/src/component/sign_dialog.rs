@@ -22,7 +22,7 @@ use crate::{
     },
     refusal::{Code, Refusal},
     rpc::{
-        change::{Invitation, Prepared, Receipt, commit_change, prepare_change},
+        change::{Invitation, NewToken, Prepared, Receipt, commit_change, prepare_change},
         webauthn_json::WebAuthnJson,
     },
 };
@@ -525,6 +525,7 @@ fn done(reviewed: &Reviewed, receipt: &Receipt) -> impl IntoView + use<> {
             <span class="receipt-seal stamped"><Seal /></span>
             <p class="sign-sentence" dir="auto">"Done: " {sentence(&reviewed.document.change)}</p>
             {receipt.invitation.as_ref().map(invitation)}
+            {receipt.access_token.as_ref().map(access_token)}
             <dl class="sign-facts">
                 <div><dt>"In history"</dt><dd><a href=path>"Entry " {number}</a></dd></div>
                 <div><dt>"Fingerprint"</dt><dd><code class="fingerprint">{reviewed.fingerprint.clone()}</code></dd></div>
@@ -545,20 +546,43 @@ fn done(reviewed: &Reviewed, receipt: &Receipt) -> impl IntoView + use<> {
 fn invitation(invitation: &Invitation) -> impl IntoView + use<> {
     let Invitation { link, code, expires_at } = invitation;
     view! {
-        <section class="invitation" aria-label="Invitation">
+        <section class="handed" aria-label="Invitation">
             <p>
                 <strong>"Both are shown only now."</strong>
                 " Pass them on to this person only, and separately: the link in one message, the code by another way, such as a call."
             </p>
             <div>
-                <p class="invitation-label">"Link"</p>
-                <code class="invitation-link">{link.clone()}</code>
+                <p class="handed-label">"Link"</p>
+                <code class="handed-text">{link.clone()}</code>
                 <CopyButton text=link.clone() what="the link".to_owned() />
             </div>
             <div>
-                <p class="invitation-label">"Code, valid until " <Moment at=*expires_at /></p>
-                <code class="invitation-code">{in_fours(code)}</code>
+                <p class="handed-label">"Code, valid until " <Moment at=*expires_at /></p>
+                <code class="handed-code">{in_fours(code)}</code>
                 <CopyButton text=code.clone() what="the code".to_owned() />
+            </div>
+        </section>
+    }
+}
+
+/// For the program's settings.
+fn access_token(new: &NewToken) -> impl IntoView + use<> {
+    let NewToken { token, key } = new;
+    view! {
+        <section class="handed" aria-label="Token">
+            <p>
+                <strong>"The token is shown only now."</strong>
+                " Put it where the program keeps its secrets, beside the private half of its key: only both together can change anything."
+            </p>
+            <div>
+                <p class="handed-label">"Token"</p>
+                <code class="handed-text">{token.clone()}</code>
+                <CopyButton text=token.clone() what="the token".to_owned() />
+            </div>
+            <div>
+                <p class="handed-label">"Key id, by which its signatures name the key"</p>
+                <code class="handed-text">{key.clone()}</code>
+                <CopyButton text=key.clone() what="the key id".to_owned() />
             </div>
         </section>
     }

@@ -10,7 +10,7 @@ use crate::{
     },
     refusal::Refusal,
     rpc::{
-        users::{ActivityRow, PasskeyRow},
+        users::{ActivityRow, KeyRow, PasskeyRow},
         webauthn_json::WebAuthnJson,
     },
 };
@@ -31,6 +31,8 @@ pub struct Kit {
 pub struct Account {
     /// The passkeys, oldest first.
     pub passkeys: Vec<PasskeyRow>,
+    /// The keys of programs, oldest first.
+    pub keys: Vec<KeyRow>,
     /// The recovery kit; nothing, for an account that has none.
     pub kit: Option<Kit>,
     /// What happened around the account last, newest first.

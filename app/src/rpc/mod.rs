@@ -8,6 +8,7 @@ pub mod get_started;
 pub mod history;
 pub mod other_device;
 pub mod permissions;
+pub mod programs;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;

@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "the fields of the structs that `#[server]` makes are the documented arguments")]
 
 use crate::{
-    action::change::{PermissionRef, UserRef},
+    action::change::{GivenPermission, PermissionRef, UserRef},
     domain::{
         activity::ActivityKind,
         id::{AssignmentId, CredentialId, UserId},
@@ -12,6 +12,7 @@ use crate::{
         user::{UserKind, UserStatus},
     },
     refusal::Refusal,
+    rpc::programs::ProgramRow,
 };
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -92,6 +93,29 @@ pub struct PasskeyRow {
     pub created_at: Timestamp,
     /// When it was last used.
     pub last_used_at: Option<Timestamp>,
+    /// Whether it can sign.
+    pub is_active: bool,
+}
+
+/// The public half of a key pair with which a program signs in somebody's name, or recovers their account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRow {
+    /// Our id.
+    pub id: CredentialId,
+    /// The id that its owner chose.
+    pub credential_id: String,
+    /// What people call it.
+    pub name: String,
+    /// The algorithm, as people know it.
+    pub algorithm: String,
+    /// Whether it is for recovering only.
+    pub is_for_recovery: bool,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Option<Timestamp>,
+    /// Whether it can sign.
+    pub is_active: bool,
 }
 
 /// An entry of history that is about someone, or by them.
@@ -134,9 +158,13 @@ pub struct UserDetails {
     /// Their permissions; nothing, when the viewer may not see them.
     pub permissions: Option<Vec<HeldPermission>>,
     /// The permissions that the viewer could give them.
-    pub assignable: Vec<(PermissionRef, Operations)>,
+    pub assignable: Vec<GivenPermission>,
     /// Their passkeys.
     pub passkeys: Vec<PasskeyRow>,
+    /// Their keys.
+    pub keys: Vec<KeyRow>,
+    /// Their access tokens.
+    pub tokens: Vec<ProgramRow>,
     /// The newest entries about them or by them; nothing, when the viewer may not read history.
     pub changes: Option<Vec<RecentEntry>>,
     /// What happened around their account last, newest first.

@@ -475,7 +475,7 @@ fn permissions_are_put_away_when_nobody_has_them() {
     table.asks(&mut given.story, &mut given.ada, Change::ArchivePermission { permission });
     insta::assert_snapshot!(table.0.join("\n"), @"
     ada: Archive permission “Reading”
-        1 person still has “Reading”. Take it away from them first.
+        1 holder still has “Reading”. Take it away from them first.
     ada: Archive permission “Reading”
         done
     -- Put away, it stays so

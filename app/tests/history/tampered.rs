@@ -298,7 +298,7 @@ fn renumbering_hides_little() {
     without  7: entry 7: this wasn't allowed at this point: You need the operation Auth:Users:Deactivate for this, and none of your permissions has it.
     without  8: entry 8: this wasn't allowed at this point: bob@example.org is active now, so this can't be done.
     without  9: only whoever kept a checkpoint knows: the checkpoint counts 12 entries, and here are 11
-    without 10: entry 10: this wasn't allowed at this point: 1 person still has “Inviting”. Take it away from them first.
+    without 10: entry 10: this wasn't allowed at this point: 1 holder still has “Inviting”. Take it away from them first.
     without 11: only whoever kept a checkpoint knows: the checkpoint counts 12 entries, and here are 11
      0 and  1 swapped: entry 0: a history has one genesis, at its beginning
      1 and  2 swapped: entry 1: us-1vhg0-kec0g-4jv4zf4jda8wafy9 signed up, but wasn't invited at this point
@@ -310,7 +310,7 @@ fn renumbering_hides_little() {
      7 and  8 swapped: entry 7: this wasn't allowed at this point: You need the operation Auth:Users:Deactivate for this, and none of your permissions has it.
      8 and  9 swapped: entry 8: this wasn't allowed at this point: bob@example.org is active now, so this can't be done.
      9 and 10 swapped: only whoever kept a checkpoint knows: the entries aren't the ones that the checkpoint was signed over: the roots differ
-    10 and 11 swapped: entry 10: this wasn't allowed at this point: 1 person still has “Inviting”. Take it away from them first.
+    10 and 11 swapped: entry 10: this wasn't allowed at this point: 1 holder still has “Inviting”. Take it away from them first.
      0 once more: entry 12: a history has one genesis, at its beginning
      1 once more: entry 12: the action ac-6jfa6-sn39r-ryhqs4h4a2kt35gz was executed before
      2 once more: entry 12: us-1vhg0-kec0g-4jv4zf4jda8wafy9 signed up, but wasn't invited at this point

@@ -3,6 +3,7 @@
 use super::{ActionError, Road};
 use crate::storage::{Storage, history};
 use app::domain::id::OrganizationId;
+use futures_util::stream::{self, Stream};
 use std::fmt::Write;
 
 /// How many lines are read at a time.
@@ -18,15 +19,16 @@ pub struct Export {
 }
 
 impl Road {
-    /// Begins an export; nothing, when there is no such organization.
+    /// Begins an export with the entry at this index; nothing, when there is no such organization, or history is shorter.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn export(&self, organization: OrganizationId) -> Result<Option<Export>, ActionError> {
+    pub async fn export(&self, organization: OrganizationId, from: u64) -> Result<Option<Export>, ActionError> {
         let mut db = self.storage.connection().await?;
-        let Some(head) = history::head(&mut db, organization).await? else { return Ok(None) };
+        let head = history::head(&mut db, organization).await?.filter(|head| from <= head.size());
+        let Some(head) = head else { return Ok(None) };
         let checkpoint = self.checkpoint(organization, &head)?;
-        Ok(Some(Export { storage: self.storage.clone(), organization, next: 0, size: head.size(), checkpoint: Some(checkpoint) }))
+        Ok(Some(Export { storage: self.storage.clone(), organization, next: from, size: head.size(), checkpoint: Some(checkpoint) }))
     }
 }
 
@@ -55,5 +57,10 @@ impl Export {
             let _ = writeln!(text, "{line}");
         }
         Ok(Some(text))
+    }
+
+    /// All of it, as it is read.
+    pub fn into_stream(self) -> impl Stream<Item = Result<String, ActionError>> {
+        stream::try_unfold(self, |mut export| async move { Ok(export.next().await?.map(|chunk| (chunk, export))) })
     }
 }

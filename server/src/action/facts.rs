@@ -146,8 +146,11 @@ async fn gather_own(db: &mut Connection, actor: Actor, change: &AccountChange, f
         | AccountChange::AllowCredential { .. }
         | AccountChange::Recover { .. } => (None, None),
     };
-    facts.passkeys = signers.iter().filter(|signer| signer.deactivated_at.is_none()).count();
     let own = signers.iter().find(|signer| Some(signer.id) == about);
+    let ends_a_passkey =
+        matches!(change, AccountChange::RemovePasskey { .. }) && own.is_some_and(|own| own.kind == CredentialKind::Passkey);
+    let counts = |signer: &&&Credential| signer.deactivated_at.is_none() && !(ends_a_passkey && signer.kind == CredentialKind::Key);
+    facts.passkeys = signers.iter().filter(counts).count();
     facts.passkey =
         own.map(|signer| PasskeyFacts { name: PasskeyName::parse(&signer.name).ok(), is_active: signer.deactivated_at.is_none() });
     let taken = |name: &&PasskeyName| signers.iter().any(|signer| Some(signer.id) != about && signer.name == name.as_str());

@@ -18,6 +18,7 @@ mod action;
 mod assertion;
 mod call;
 mod caller;
+mod countersign;
 mod credentials;
 mod customers;
 mod error;
@@ -76,7 +77,8 @@ const PAGE: &str = "default-src 'none'; style-src 'self'; font-src 'self'; img-s
         (name = "Permissions"),
         (name = "Programs", description = "Service accounts, and access tokens by which a program acts in somebody's name."),
         (name = "Customers", description = "What a program with the operations Auth:Register:Delegated, Auth:Login:Delegated and Auth:Recover:Delegated does for customers."),
-        (name = "History"),
+        (name = "History", description = "What was changed, by whom, with the proof of it. As the published client reads it, and whole, to be verified by anybody."),
+        (name = "Server"),
     )
 )]
 struct Description;
@@ -133,6 +135,12 @@ fn described() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(permissions::archive))
         .routes(routes!(permissions::list_assignments, permissions::assign))
         .routes(routes!(permissions::revoke))
+        .routes(routes!(countersign::read))
+        .routes(routes!(countersign::checkpoint))
+        .routes(routes!(countersign::entry))
+        .routes(routes!(countersign::consistency))
+        .routes(routes!(countersign::health))
+        .routes(routes!(countersign::version))
 }
 
 /// The API's description (`OpenAPI` 3.1).
@@ -183,7 +191,7 @@ pub fn finished(calls: Router, services: &Arc<Services>) -> Router {
 
 /// Whether a path that leads nowhere was meant for the API.
 pub fn is_meant(path: &str) -> bool {
-    path.starts_with("/auth/") || path.starts_with("/permissions/")
+    ["/auth/", "/permissions/", "/countersign/"].into_iter().any(|root| path.starts_with(root))
 }
 
 /// What a call that there isn't is told.

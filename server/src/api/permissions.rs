@@ -12,7 +12,7 @@ use crate::storage::{
 };
 use app::{
     action::{
-        change::{Change, GivenPermission, PermissionRef, PermissionTerms},
+        change::{Change, GivenPermission, PermissionTerms},
         rules::PermissionFacts,
     },
     domain::{
@@ -132,17 +132,13 @@ pub(super) async fn given_permission(asking: &mut Asking<'_>, id: &str) -> Resul
     let id = id.parse().map_err(|_| ApiError::not_found("permission"))?;
     let found = permissions::find(asking.db, asking.actor.organization, id).await.map_err(|error| asking.failed(error))?;
     let permission = found.ok_or_else(|| ApiError::not_found("permission"))?;
-    Ok(GivenPermission { permission: named_permission(&permission), operations: permission.operations })
+    Ok(permission.given())
 }
 
 /// A user's or a service account's id, or an access token's.
 fn identity(text: &str) -> Option<UserId> {
     let token = || text.parse::<TokenId>().ok().map(|id| UserId::from_bytes(id.to_bytes()));
     text.parse().ok().or_else(token)
-}
-
-fn named_permission(permission: &PermissionFacts) -> PermissionRef {
-    PermissionRef { id: permission.id, name: permission.name.clone(), version: permission.version }
 }
 
 /// Lists permissions
@@ -323,7 +319,7 @@ impl Call for Archive {
     }
 
     async fn change(&self, asking: &mut Asking<'_>) -> Result<Change, ApiError> {
-        let permission = named_permission(&present(asking, self.permission, Operation::PermissionsArchive).await?);
+        let permission = present(asking, self.permission, Operation::PermissionsArchive).await?.named();
         Ok(if self.body.is_archived { Change::ArchivePermission { permission } } else { Change::RestorePermission { permission } })
     }
 }
@@ -438,7 +434,7 @@ impl Call for Assign {
         let identity = identity(&self.body.identity_id).ok_or_else(|| ApiError::not_found("user"))?;
         let found = identities::find(asking.db, asking.actor.organization, identity).await.map_err(|error| asking.failed(error))?;
         let user = found.map(|found| found.as_user()).ok_or_else(|| ApiError::not_found("user"))?;
-        Ok(Change::AssignPermission { permission: named_permission(&permission), operations: permission.operations, user })
+        Ok(Change::AssignPermission { permission: permission.named(), operations: permission.operations, user })
     }
 }
 
@@ -481,7 +477,7 @@ impl Call for Revoke {
         let permission = present(asking, self.permission, Operation::PermissionsRevoke).await?;
         let holder = permissions::holder(asking.db, asking.actor.organization, permission.id, self.assignment).await;
         let user = holder.map_err(|error| asking.failed(error))?.ok_or_else(|| ApiError::not_found("assignment"))?;
-        Ok(Change::RevokeAssignment { id: self.assignment, permission: named_permission(&permission), user })
+        Ok(Change::RevokeAssignment { id: self.assignment, permission: permission.named(), user })
     }
 }
 

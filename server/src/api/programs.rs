@@ -4,6 +4,7 @@ use super::{
     call::{Asking, Call, Given, Places, Signed},
     caller::Caller,
     error::{ApiError, Errors},
+    input::{Id, Page, Parameters},
     log_in::write_token,
     permissions::{PermissionAssignment, given_permission, held},
     users::UserKind,
@@ -39,9 +40,6 @@ use utoipa::ToSchema;
 
 /// Shorter ones are mistakes.
 const SHORTEST: Duration = Duration::from_mins(1);
-/// Of so many service accounts a list is made.
-const MOST: i64 = 1000;
-
 /// A service account, as a user.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -113,10 +111,13 @@ pub(super) struct ServiceAccount {
     access_tokens: Vec<AccessToken>,
 }
 
-/// The service accounts.
+/// A page of the service accounts.
 #[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct ServiceAccounts {
     items: Vec<ServiceAccount>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
 }
 
 /// The caller's access tokens.
@@ -226,14 +227,17 @@ async fn token(caller: &Caller, id: UserId) -> Result<AccessToken, ApiError> {
     get,
     path = "/auth/service-accounts",
     tag = "Programs",
+    params(Page),
     responses((status = 200, body = ServiceAccounts), Errors),
     security(("token" = []))
 )]
-pub(super) async fn list_accounts(caller: Caller) -> Result<Json<ServiceAccounts>, ApiError> {
+pub(super) async fn list_accounts(caller: Caller, Parameters(page): Parameters<Page>) -> Result<Json<ServiceAccounts>, ApiError> {
     let mut db = caller.reading(Operation::ServiceAccountsRead).await?;
-    let programs = identities::service_accounts(&mut db, caller.actor.organization, "", MOST).await.map_err(caller.failed())?;
+    let (after, limit) = (page.after()?, page.one_more()?);
+    let found = identities::service_accounts(&mut db, caller.actor.organization, &after, limit).await.map_err(caller.failed())?;
+    let (programs, next_page_token) = page.cut(found, |program| program.handle.key())?;
     let facts = Facts::of(&caller, &mut db, &programs).await?;
-    Ok(Json(ServiceAccounts { items: programs.iter().map(|program| facts.service_account(program)).collect() }))
+    Ok(Json(ServiceAccounts { items: programs.iter().map(|program| facts.service_account(program)).collect(), next_page_token }))
 }
 
 /// Shows a service account
@@ -245,7 +249,7 @@ pub(super) async fn list_accounts(caller: Caller) -> Result<Json<ServiceAccounts
     responses((status = 200, body = ServiceAccount), Errors),
     security(("token" = []))
 )]
-pub(super) async fn show_account(caller: Caller, super::input::Id(id): super::input::Id<UserId>) -> Result<Json<ServiceAccount>, ApiError> {
+pub(super) async fn show_account(caller: Caller, Id(id): Id<UserId>) -> Result<Json<ServiceAccount>, ApiError> {
     drop(caller.reading(Operation::ServiceAccountsRead).await?);
     account(&caller, id).await.map(Json)
 }
@@ -274,7 +278,7 @@ pub(super) async fn list_tokens(caller: Caller) -> Result<Json<AccessTokens>, Ap
     responses((status = 200, body = AccessToken), Errors),
     security(("token" = []))
 )]
-pub(super) async fn show_token(caller: Caller, super::input::Id(id): super::input::Id<TokenId>) -> Result<Json<AccessToken>, ApiError> {
+pub(super) async fn show_token(caller: Caller, Id(id): Id<TokenId>) -> Result<Json<AccessToken>, ApiError> {
     token(&caller, UserId::from_bytes(id.to_bytes())).await.map(Json)
 }
 

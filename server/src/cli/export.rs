@@ -42,7 +42,7 @@ pub enum ExportError {
 /// When it isn't complete; a file that was begun is then left without its checkpoint, and doesn't verify.
 pub async fn export(services: &Services, what: &Export) -> Result<(), ExportError> {
     let organization = chosen(services, what.organization).await?;
-    let mut export = services.road.export(organization).await?.ok_or(ExportError::None)?;
+    let mut export = services.road.export(organization, 0).await?.ok_or(ExportError::None)?;
     let mut output: Box<dyn Write> = match &what.file {
         Some(path) => Box::new(File::create_new(path)?),
         None => Box::new(io::stdout().lock()),

@@ -82,16 +82,17 @@ pub struct Verified {
     checkpoint: Checkpoint,
     name: String,
     users: usize,
+    programs: usize,
     permissions: usize,
     break_glasses: Vec<u64>,
 }
 
 impl std::fmt::Display for Verified {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { checkpoint, name, users, permissions, break_glasses } = self;
+        let Self { checkpoint, name, users, programs, permissions, break_glasses } = self;
         write!(
             f,
-            "Verified: {} entries of “{name}” ({}), {users} users, {permissions} permissions; root {}",
+            "Verified: {} entries of “{name}” ({}), {users} users, {programs} programs, {permissions} permissions; root {}",
             checkpoint.size,
             checkpoint.organization,
             BASE64.encode(&checkpoint.root)
@@ -187,10 +188,12 @@ fn read(
         replay.finish(note).map_err(|source| VerifyError::Kept { path: path.clone(), source })?;
     }
     let state = replay.state();
+    let count = |are_people: bool| state.map_or(0, |state| state.users.values().filter(|user| user.kind.is_person() == are_people).count());
     Ok(Verified {
         checkpoint,
         name: state.map(|state| state.name.to_string()).unwrap_or_default(),
-        users: state.map_or(0, |state| state.users.len()),
+        users: count(true),
+        programs: count(false),
         permissions: state.map_or(0, |state| state.permissions.len()),
         break_glasses: replay.break_glasses().to_vec(),
     })

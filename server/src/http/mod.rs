@@ -13,7 +13,6 @@ mod session_store;
 pub use client::Forwarding;
 
 use crate::{
-    action::ActionError,
     api,
     client::Client,
     service::{AddressBlock, RequestBackend, Services},
@@ -31,7 +30,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{any, get},
 };
-use futures_util::stream;
 use leptos::{config::LeptosOptions, prelude::provide_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context};
 use serde_json::json;
@@ -170,10 +168,8 @@ async fn export(Extension(ForRequest(backend)): Extension<ForRequest>) -> Respon
         Ok(export) => export,
         Err(refusal) => return refuse(&refusal),
     };
-    let chunks =
-        stream::try_unfold(export, |mut export| async move { Ok::<_, ActionError>(export.next().await?.map(|chunk| (chunk, export))) });
     let headers = [(CONTENT_TYPE, "application/jsonl; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"history.jsonl\"")];
-    (headers, Body::from_stream(chunks)).into_response()
+    (headers, Body::from_stream(export.into_stream())).into_response()
 }
 
 /// On localhost the local mailbox is open to whoever sits at this machine, and so to every page in their browser that lets its

@@ -36,10 +36,11 @@ pub(super) async fn account(backend: &RequestBackend) -> Result<Account, Refusal
     let failed = |error| backend.storage_failed(error);
     let (mut db, actor) = backend.active().await?;
     let passkeys = users::passkeys(&mut db, actor.organization, actor.user).await.map_err(failed)?;
+    let keys = users::keys(&mut db, actor.organization, actor.user).await.map_err(failed)?;
     let kit = credentials::find_recovery_key(&mut db, actor.organization, actor.user).await.map_err(failed)?;
     let kit = kit.map(|key| Kit { made_at: key.created_at, tested_at: key.tested_at });
     let activity = activity::recent(&mut db, actor.organization, actor.user).await.map_err(failed)?;
-    Ok(Account { passkeys, kit, activity, now: backend.services.ambient.now() })
+    Ok(Account { passkeys, keys, kit, activity, now: backend.services.ambient.now() })
 }
 
 pub(super) async fn start_kit_test(backend: &RequestBackend) -> Result<KitTest, Refusal> {

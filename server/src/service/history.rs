@@ -41,7 +41,7 @@ impl RequestBackend {
     pub async fn export(&self) -> Result<Export, Refusal> {
         let (actor, db) = reader(self).await?;
         drop(db);
-        let export = self.services.road.export(actor.organization).await.map_err(|error| refused(self, error))?;
+        let export = self.services.road.export(actor.organization, 0).await.map_err(|error| refused(self, error))?;
         export.ok_or_else(|| Refusal::new(Code::NotFound, "There is no such history."))
     }
 }

@@ -13,6 +13,7 @@ mod limits;
 mod live_codes;
 mod other_device;
 mod permissions;
+mod programs;
 pub mod recovery;
 pub mod session;
 mod sessions;
@@ -42,6 +43,7 @@ use app::{
     },
     domain::{
         id::{ActionId, ChallengeId, CodeId, OrganizationId, PermissionId, UserId},
+        operation::Operation,
         user::UserStatus,
     },
     port::Backend,
@@ -54,6 +56,7 @@ use app::{
         history::HistoryPage,
         other_device::{Addition, DeviceOffer, OfferState},
         permissions::{PermissionDetails, PermissionList},
+        programs::{ProgramChoice, ProgramDetails, ProgramList},
         recovery::{PreparedRecovery, Recovery},
         sessions::SessionList,
         sign_in::{SignInChallenge, Viewer},
@@ -401,6 +404,30 @@ impl Backend for RequestBackend {
 
     async fn permission(&self, id: PermissionId, after: String) -> Result<PermissionDetails, Refusal> {
         permissions::details(self, id, &after).await
+    }
+
+    async fn service_accounts(&self, after: String) -> Result<ProgramList, Refusal> {
+        programs::service_accounts(self, &after).await
+    }
+
+    async fn service_account(&self, id: UserId) -> Result<ProgramDetails, Refusal> {
+        programs::service_account(self, id).await
+    }
+
+    async fn service_account_choice(&self) -> Result<ProgramChoice, Refusal> {
+        programs::choice(self, Operation::ServiceAccountsCreate).await
+    }
+
+    async fn access_tokens(&self) -> Result<ProgramList, Refusal> {
+        programs::access_tokens(self).await
+    }
+
+    async fn access_token(&self, id: UserId) -> Result<ProgramDetails, Refusal> {
+        programs::access_token(self, id).await
+    }
+
+    async fn access_token_choice(&self) -> Result<ProgramChoice, Refusal> {
+        programs::choice(self, Operation::TokensCreate).await
     }
 
     async fn history(&self, before: Option<u64>) -> Result<HistoryPage, Refusal> {

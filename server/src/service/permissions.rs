@@ -3,7 +3,7 @@
 use super::{ONE_MORE, RequestBackend, one_page};
 use crate::storage::permissions;
 use app::{
-    action::{change::PermissionRef, rules::PermissionFacts},
+    action::rules::PermissionFacts,
     domain::{
         id::PermissionId,
         operation::{Operation, Operations},
@@ -43,7 +43,7 @@ pub(super) async fn details(backend: &RequestBackend, id: PermissionId, after: &
 
 fn row(permission: PermissionFacts, may: &Operations) -> PermissionRow {
     PermissionRow {
-        permission: PermissionRef { id: permission.id, name: permission.name, version: permission.version },
+        permission: permission.named(),
         operations: permission.operations,
         is_managed: permission.is_managed,
         is_archived: permission.is_archived,

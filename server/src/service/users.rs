@@ -1,29 +1,30 @@
 //! Reading the organization's people.
 
-use super::{ONE_MORE, RequestBackend, one_page};
+use super::{ONE_MORE, RequestBackend, one_page, programs};
 use crate::storage::{Connection, StorageError, credentials, history, outbox, permissions, users};
 use app::{
     action::{
-        change::{PermissionRef, UserRef},
+        change::{GivenPermission, PermissionRef, UserRef},
         history::entry::Entry,
-        rules::may_be_given,
+        rules::{PermissionFacts, may_be_given},
     },
     domain::{
-        id::{OrganizationId, UserId},
-        operation::Operation,
+        credential::CredentialKind,
+        id::{AssignmentId, OrganizationId, UserId},
+        operation::{Operation, Operations},
         provider,
         time::Timestamp,
         user::UserStatus,
     },
     refusal::{Code, Refusal},
-    rpc::users::{HeldPermission, MailState, PasskeyRow, RecentEntry, UserDetails, UserList, UserRow},
+    rpc::users::{HeldPermission, KeyRow, MailState, PasskeyRow, RecentEntry, UserDetails, UserList, UserRow},
 };
 use data_encoding::BASE64URL_NOPAD;
 
 /// Entries of history that a user's page shows.
 const RECENT: i64 = 10;
 /// Permissions to choose from.
-const CHOICE: i64 = 200;
+pub(super) const CHOICE: i64 = 200;
 /// What nobody types is cut: a pattern of thousands of characters would only cost time.
 const SEARCH_LENGTH: usize = 100;
 
@@ -74,39 +75,87 @@ pub(super) async fn details(backend: &RequestBackend, id: UserId) -> Result<User
     let held = permissions::held_by(&mut db, organization, id).await.map_err(failed)?;
     let sees_permissions = may.allows(Operation::AssignmentsRead);
     let names = held.iter().filter(|_| sees_permissions).map(|(_, permission, _)| permission.name.to_string()).collect();
-    let assignable = if may.allows(Operation::PermissionsAssign) && user.status() == UserStatus::Active {
-        let all = permissions::list(&mut db, organization, None, CHOICE).await.map_err(failed)?;
-        all.into_iter()
-            .filter(|permission| !permission.is_archived && !held.iter().any(|(_, held, _)| held.id == permission.id))
-            .filter(|permission| may_be_given(permission, &may).is_ok())
-            .map(|permission| {
-                (PermissionRef { id: permission.id, name: permission.name, version: permission.version }, permission.operations)
-            })
-            .collect()
+    let assignable = if user.status() == UserStatus::Active {
+        assignable(&mut db, organization, &may, &held).await.map_err(failed)?
     } else {
         Vec::new()
     };
     let passkeys = passkeys(&mut db, organization, id).await.map_err(failed)?;
-    let changes = if may.allows(Operation::HistoryRead) {
-        let lines = history::about(&mut db, organization, id, RECENT).await.map_err(failed)?;
-        Some(lines.iter().filter_map(|line| recent_entry(line)).collect())
-    } else {
-        None
-    };
+    let keys = keys(&mut db, organization, id).await.map_err(failed)?;
+    let tokens = programs::tokens_of(&mut db, organization, id, sees_permissions).await.map_err(failed)?;
+    let changes = recent_changes(&mut db, organization, &may, id).await.map_err(failed)?;
     Ok(UserDetails {
         created_at: user.created_at,
         row: row(user, invited, names),
         mail,
-        permissions: sees_permissions.then(|| {
-            let held = held.into_iter();
-            held.map(|(assignment, permission, operations)| HeldPermission { assignment, permission, operations }).collect()
-        }),
+        permissions: sees_permissions.then(|| as_shown(held)),
         assignable,
         passkeys,
+        keys,
+        tokens,
         changes,
         activity: super::activity::recent(&mut db, organization, id).await.map_err(failed)?,
         now: backend.services.ambient.now(),
     })
+}
+
+/// What storage tells of the permissions that somebody has.
+type HeldInStorage = Vec<(AssignmentId, PermissionRef, Operations)>;
+
+pub(super) fn as_shown(held: HeldInStorage) -> Vec<HeldPermission> {
+    held.into_iter().map(|(assignment, permission, operations)| HeldPermission { assignment, permission, operations }).collect()
+}
+
+/// What a viewer who may do this could give to somebody who has that.
+pub(super) async fn assignable(
+    db: &mut Connection,
+    organization: OrganizationId,
+    may: &Operations,
+    held: &HeldInStorage,
+) -> Result<Vec<GivenPermission>, StorageError> {
+    if !may.allows(Operation::PermissionsAssign) {
+        return Ok(Vec::new());
+    }
+    let all = permissions::list(db, organization, None, CHOICE).await?;
+    Ok(all
+        .into_iter()
+        .filter(|permission| !permission.is_archived && !held.iter().any(|(_, held, _)| held.id == permission.id))
+        .filter(|permission| may_be_given(permission, may).is_ok())
+        .map(PermissionFacts::given)
+        .collect())
+}
+
+/// The newest entries about somebody or by them; nothing, when the viewer may not read history.
+pub(super) async fn recent_changes(
+    db: &mut Connection,
+    organization: OrganizationId,
+    may: &Operations,
+    id: UserId,
+) -> Result<Option<Vec<RecentEntry>>, StorageError> {
+    if !may.allows(Operation::HistoryRead) {
+        return Ok(None);
+    }
+    let lines = history::about(db, organization, id, RECENT).await?;
+    Ok(Some(lines.iter().filter_map(|line| recent_entry(line)).collect()))
+}
+
+/// A user's keys as pages show them, oldest first. The key of a recovery kit isn't one of them.
+pub(super) async fn keys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<KeyRow>, StorageError> {
+    let listed = credentials::list(db, organization, user).await?;
+    Ok(listed
+        .into_iter()
+        .filter(|credential| credential.kind != CredentialKind::Passkey && !credential.is_of_kit)
+        .map(|key| KeyRow {
+            id: key.id,
+            credential_id: key.credential_id,
+            name: key.name,
+            algorithm: key.key.algorithm().label().to_owned(),
+            is_for_recovery: key.kind == CredentialKind::RecoveryKey,
+            created_at: key.created_at,
+            last_used_at: key.last_used_at,
+            is_active: key.deactivated_at.is_none(),
+        })
+        .collect())
 }
 
 /// A user's passkeys as pages show them, oldest first.
@@ -124,6 +173,7 @@ pub(super) async fn passkeys(db: &mut Connection, organization: OrganizationId, 
             is_synced: passkey.backed_up,
             created_at: passkey.created_at,
             last_used_at: passkey.last_used_at,
+            is_active: passkey.is_active,
         })
         .collect())
 }

@@ -291,8 +291,12 @@ pub struct Credential {
     pub key: PublicKey,
     /// The private half, as its owner sealed it.
     pub sealed: Option<String>,
+    /// Whether it is the key of a recovery kit.
+    pub is_of_kit: bool,
     /// When it was made.
     pub created_at: Timestamp,
+    /// When it was last used.
+    pub last_used_at: Option<Timestamp>,
     /// Since when it can sign nothing.
     pub deactivated_at: Option<Timestamp>,
 }
@@ -308,6 +312,7 @@ struct CredentialRow {
     salt: Option<String>,
     sealed_private_key: Option<String>,
     created_at: i64,
+    last_used_at: Option<i64>,
     deactivated_at: Option<i64>,
 }
 
@@ -317,7 +322,7 @@ struct CredentialRow {
 /// When the database fails.
 pub async fn list(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<Credential>, StorageError> {
     let rows: Vec<CredentialRow> = sqlx::query_as(
-        "SELECT id, kind, credential_id, name, public_key, algorithm, salt, sealed_private_key, created_at, deactivated_at
+        "SELECT id, kind, credential_id, name, public_key, algorithm, salt, sealed_private_key, created_at, last_used_at, deactivated_at
          FROM credentials WHERE organization_id = $1 AND user_id = $2
          ORDER BY created_at, CASE kind WHEN 'RecoveryKey' THEN 1 ELSE 0 END, id",
     )
@@ -335,7 +340,9 @@ pub async fn list(db: &mut Connection, organization: OrganizationId, user: UserI
                 credential_id: row.credential_id,
                 name: row.name,
                 sealed: row.sealed_private_key,
+                is_of_kit: row.salt.is_some(),
                 created_at: time(row.created_at),
+                last_used_at: row.last_used_at.map(time),
                 deactivated_at: row.deactivated_at.map(time),
             })
         })
@@ -505,16 +512,18 @@ pub struct ListedPasskey {
     pub created_at: Timestamp,
     /// When it was last used.
     pub last_used_at: Option<Timestamp>,
+    /// Whether it can sign.
+    pub is_active: bool,
 }
 
-/// A user's active passkeys, oldest first.
+/// A user's passkeys, also those that can't sign at the moment, oldest first.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn list_passkeys(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<Vec<ListedPasskey>, StorageError> {
     let rows: Vec<ListedRow> = sqlx::query_as(
-        "SELECT id, credential_id, name, aaguid, transports, backed_up, created_at, last_used_at FROM credentials
-         WHERE organization_id = $1 AND user_id = $2 AND kind = 'Fido2' AND deactivated_at IS NULL ORDER BY created_at, id",
+        "SELECT id, credential_id, name, aaguid, transports, backed_up, created_at, last_used_at, deactivated_at FROM credentials
+         WHERE organization_id = $1 AND user_id = $2 AND kind = 'Fido2' ORDER BY created_at, id",
     )
     .bind(organization.to_string())
     .bind(user.to_string())
@@ -531,6 +540,7 @@ pub async fn list_passkeys(db: &mut Connection, organization: OrganizationId, us
                 backed_up: row.backed_up.as_deref() == Some("yes"),
                 created_at: time(row.created_at),
                 last_used_at: row.last_used_at.map(time),
+                is_active: row.deactivated_at.is_none(),
             })
         })
         .collect()
@@ -546,6 +556,7 @@ struct ListedRow {
     backed_up: Option<String>,
     created_at: i64,
     last_used_at: Option<i64>,
+    deactivated_at: Option<i64>,
 }
 
 /// A user's recovery key. Byte strings are base64url.

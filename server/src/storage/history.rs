@@ -1,10 +1,13 @@
 //! History's lines, and the head of each organization's history.
 
-use super::{Connection, StorageError};
+use super::{Connection, StorageError, parse, places};
 use app::{
-    action::history::merkle::Frontier,
+    action::history::merkle::{Frontier, Hash, Subtree},
     domain::id::{ActionId, CredentialId, OrganizationId, UserId},
 };
+use data_encoding::BASE64URL_NOPAD;
+use sqlx::AssertSqlSafe;
+use std::collections::HashMap;
 
 /// An entry to write.
 #[derive(Debug, Clone, Copy)]
@@ -68,10 +71,10 @@ fn frontier(size: i64, text: &str) -> Result<Frontier, StorageError> {
 /// [`StorageError::Conflict`] when the action was executed before.
 pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>) -> Result<Frontier, StorageError> {
     let index = place(head.size())?;
-    head.append(entry.line.as_bytes());
+    let roots = head.append(entry.line.as_bytes());
     sqlx::query(
-        "INSERT INTO history (organization_id, entry_index, line, action_id, credential_id, actor_id, subject_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO history (organization_id, entry_index, line, action_id, credential_id, actor_id, subject_id, subtree_roots)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
     .bind(entry.organization.to_string())
     .bind(index)
@@ -80,6 +83,7 @@ pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>
     .bind(entry.credential.map(|id| id.to_string()).unwrap_or_default())
     .bind(entry.actor.to_string())
     .bind(entry.subject.map(|id| id.to_string()))
+    .bind(BASE64URL_NOPAD.encode(&roots.concat()))
     .execute(&mut *db)
     .await?;
     for credential in entry.registers {
@@ -190,6 +194,81 @@ pub async fn registration_of(
     .fetch_optional(db)
     .await?;
     Ok(row.map(|(line,)| line))
+}
+
+/// The roots of these subtrees, as far as their last leaves are there.
+///
+/// # Errors
+/// When the database fails.
+pub async fn roots(
+    db: &mut Connection,
+    organization: OrganizationId,
+    subtrees: impl Iterator<Item = Subtree>,
+) -> Result<HashMap<Subtree, Hash>, StorageError> {
+    let wanted: Vec<(i64, Subtree)> =
+        subtrees.map(|subtree| Ok((place(subtree.last_leaf())?, subtree))).collect::<Result<_, StorageError>>()?;
+    let query = format!(
+        "SELECT entry_index, subtree_roots FROM history WHERE organization_id = $1 AND entry_index IN ({})",
+        places(2, wanted.len())
+    );
+    // Only places for values are written into it.
+    let mut query = sqlx::query_as::<_, (i64, String)>(AssertSqlSafe(query)).bind(organization.to_string());
+    for (index, _) in &wanted {
+        query = query.bind(*index);
+    }
+    let rows: HashMap<i64, String> = query.fetch_all(db).await?.into_iter().collect();
+    wanted
+        .into_iter()
+        .filter_map(|(index, subtree)| rows.get(&index).map(|roots| (subtree, roots)))
+        .map(|(subtree, roots)| {
+            let inconsistent = || StorageError::Inconsistent { table: "history", column: "subtree_roots" };
+            let roots = BASE64URL_NOPAD.decode(roots.as_bytes()).map_err(|_| inconsistent())?;
+            let root = roots.chunks_exact(32).nth(subtree.level as usize).and_then(|root| root.try_into().ok());
+            Ok((subtree, root.ok_or_else(inconsistent)?))
+        })
+        .collect()
+}
+
+/// Whether there are entries of before [`roots`] were kept.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn lacks_roots(db: &mut Connection) -> Result<bool, StorageError> {
+    let row: Option<(i64,)> =
+        sqlx::query_as("SELECT entry_index FROM history WHERE subtree_roots IS NULL LIMIT 1").fetch_optional(db).await?;
+    Ok(row.is_some())
+}
+
+/// Gives the entries of before [`roots`] were kept theirs.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn complete_roots(db: &mut Connection) -> Result<(), StorageError> {
+    const CHUNK: i64 = 1000;
+    let lacking: Vec<(String,)> =
+        sqlx::query_as("SELECT DISTINCT organization_id FROM history WHERE subtree_roots IS NULL").fetch_all(&mut *db).await?;
+    for (organization,) in lacking {
+        let organization = parse(&organization, "history", "organization_id")?;
+        let mut tree = Frontier::default();
+        loop {
+            let lines = from(db, organization, tree.size(), CHUNK).await?;
+            if lines.is_empty() {
+                break;
+            }
+            for line in lines {
+                let index = place(tree.size())?;
+                sqlx::query(
+                    "UPDATE history SET subtree_roots = $3 WHERE organization_id = $1 AND entry_index = $2 AND subtree_roots IS NULL",
+                )
+                .bind(organization.to_string())
+                .bind(index)
+                .bind(BASE64URL_NOPAD.encode(&tree.append(line.as_bytes()).concat()))
+                .execute(&mut *db)
+                .await?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn place(size: u64) -> Result<i64, StorageError> {

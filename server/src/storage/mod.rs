@@ -180,7 +180,13 @@ impl Storage {
             .connect(&address)
             .await?;
         sqlx::migrate!("./migrations").run(&pool).await?;
-        Ok(Self { pool, writes_at_begin: is_sqlite })
+        let storage = Self { pool, writes_at_begin: is_sqlite };
+        if history::lacks_roots(&mut *storage.connection().await?).await? {
+            let mut transaction = storage.begin().await?;
+            history::complete_roots(&mut transaction).await?;
+            commit(transaction).await?;
+        }
+        Ok(storage)
     }
 
     /// A connection for single statements.

@@ -46,7 +46,7 @@ pub enum Who {
 }
 
 /// Every endpoint below `/rpc`. A new one doesn't pass before it is in here.
-pub const FUNCTIONS: [(&str, Who); 45] = [
+pub const FUNCTIONS: [(&str, Who); 51] = [
     ("about", Who::Stranger),
     ("local_mails", Who::Stranger),
     ("create_organization", Who::Stranger),
@@ -90,6 +90,12 @@ pub const FUNCTIONS: [(&str, Who); 45] = [
     ("user", Who::SignedIn),
     ("permissions", Who::SignedIn),
     ("permission", Who::SignedIn),
+    ("service_accounts", Who::SignedIn),
+    ("service_account", Who::SignedIn),
+    ("service_account_choice", Who::SignedIn),
+    ("access_tokens", Who::SignedIn),
+    ("access_token", Who::SignedIn),
+    ("access_token_choice", Who::SignedIn),
     ("history", Who::SignedIn),
     ("history_entry", Who::SignedIn),
 ];
@@ -229,6 +235,12 @@ async fn only_those_who_may_are_let_in(database: &TestDatabase) {
         user                       ✘            ✘           ✘          ✘        ✔
         permissions                ✘            ✘           ✘          ✘        ✔
         permission                 ✘            ✘           ✘          ✘        ✔
+        service_accounts           ✘            ✘           ✘          ✘        ✔
+        service_account            ✘            ✘           ✘          ✘        ✔
+        service_account_choice     ✘            ✘           ✘          ✘        ✔
+        access_tokens              ✘            ✘           ✘          ✘        ✔
+        access_token               ✘            ✘           ✘          ✘        ✔
+        access_token_choice        ✘            ✘           ✘          ✘        ✔
         history                    ✘            ✘           ✘          ✘        ✔
         history_entry              ✘            ✘           ✘          ✘        ✔
         ");
@@ -279,13 +291,17 @@ enum Deed {
     ReadUser,
     ReadPermissions,
     ReadPermission,
+    ReadServiceAccounts,
+    ReadServiceAccount,
+    ChooseServiceAccount,
+    ChooseAccessToken,
     ReadHistory,
     ReadHistoryEntry,
     ExportHistory,
 }
 
 impl Deed {
-    const ALL: [Self; 41] = [
+    const ALL: [Self; 45] = [
         Self::CreateUser,
         Self::ResendInvitation,
         Self::ShareInvitation,
@@ -324,6 +340,10 @@ impl Deed {
         Self::ReadUser,
         Self::ReadPermissions,
         Self::ReadPermission,
+        Self::ReadServiceAccounts,
+        Self::ReadServiceAccount,
+        Self::ChooseServiceAccount,
+        Self::ChooseAccessToken,
         Self::ReadHistory,
         Self::ReadHistoryEntry,
         Self::ExportHistory,
@@ -486,6 +506,10 @@ impl Office {
             | Deed::ReadUser
             | Deed::ReadPermissions
             | Deed::ReadPermission
+            | Deed::ReadServiceAccounts
+            | Deed::ReadServiceAccount
+            | Deed::ChooseServiceAccount
+            | Deed::ChooseAccessToken
             | Deed::ReadHistory
             | Deed::ReadHistoryEntry
             | Deed::ExportHistory => return None,
@@ -539,12 +563,16 @@ fn no_passkey() -> NewPasskey {
     NewPasskey { challenge: bytes(), credential_id: bytes(), client_data: bytes(), attestation_object: bytes(), transports: Vec::new() }
 }
 
-async fn read(browser: &Browser, deed: Deed, user: &UserRef, permission: &str) -> Verdict {
+async fn read(browser: &Browser, deed: Deed, user: &UserRef, robot: &str, permission: &str) -> Verdict {
     match deed {
         Deed::ReadUsers => browser.call("users", &[("search", ""), ("status", ""), ("after", "")]).await.verdict(),
         Deed::ReadUser => browser.call("user", &[("id", &user.id.to_string())]).await.verdict(),
         Deed::ReadPermissions => browser.call("permissions", &[("after", "")]).await.verdict(),
         Deed::ReadPermission => browser.call("permission", &[("id", permission), ("after", "")]).await.verdict(),
+        Deed::ReadServiceAccounts => browser.call("service_accounts", &[("after", "")]).await.verdict(),
+        Deed::ReadServiceAccount => browser.call("service_account", &[("id", robot)]).await.verdict(),
+        Deed::ChooseServiceAccount => browser.call("service_account_choice", &[]).await.verdict(),
+        Deed::ChooseAccessToken => browser.call("access_token_choice", &[]).await.verdict(),
         Deed::ReadHistory => browser.call("history", &[]).await.verdict(),
         Deed::ReadHistoryEntry => browser.call("history_entry", &[("index", "0")]).await.verdict(),
         Deed::ExportHistory => browser.open(Method::GET, "/org/history/export").await.verdict(),
@@ -572,12 +600,12 @@ const fn needed(deed: Deed) -> Option<Operation> {
         Deed::DeactivateUser => Operation::UsersDeactivate,
         Deed::ActivateUser => Operation::UsersActivate,
         Deed::DeleteUser => Operation::UsersDelete,
-        Deed::CreateServiceAccount => Operation::ServiceAccountsCreate,
+        Deed::CreateServiceAccount | Deed::ChooseServiceAccount => Operation::ServiceAccountsCreate,
         Deed::UpdateServiceAccount => Operation::ServiceAccountsUpdate,
         Deed::DeactivateServiceAccount => Operation::ServiceAccountsDeactivate,
         Deed::ActivateServiceAccount => Operation::ServiceAccountsActivate,
         Deed::DeleteServiceAccount => Operation::ServiceAccountsDelete,
-        Deed::CreateAccessToken => Operation::TokensCreate,
+        Deed::CreateAccessToken | Deed::ChooseAccessToken => Operation::TokensCreate,
         Deed::KeepSignIn => Operation::UsersUpdate,
         Deed::RegisterEndUser => Operation::RegisterDelegated,
         Deed::LogInEndUser => Operation::LoginDelegated,
@@ -589,6 +617,7 @@ const fn needed(deed: Deed) -> Option<Operation> {
         Deed::RevokeAssignment => Operation::PermissionsRevoke,
         Deed::ReadUsers | Deed::ReadUser => Operation::UsersRead,
         Deed::ReadPermissions | Deed::ReadPermission => Operation::PermissionsRead,
+        Deed::ReadServiceAccounts | Deed::ReadServiceAccount => Operation::ServiceAccountsRead,
         Deed::ReadHistory | Deed::ReadHistoryEntry | Deed::ExportHistory => Operation::HistoryRead,
     })
 }
@@ -618,6 +647,7 @@ async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
     holders.push(("deactivated full admin".to_owned(), deactivated, None));
     holders.push(("full admin elsewhere".to_owned(), office.app.admin("eve@example.org").await, None));
     let permission = full_admin.permission.id.to_string();
+    let robot = office.service_account().await.id.to_string();
 
     let mut rows: Vec<(Deed, Vec<bool>)> = Vec::new();
     for deed in Deed::ALL {
@@ -626,7 +656,7 @@ async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
             // What was refused is there for the next one; what was done needs another one.
             let verdict = match office.change(deed, person, only.unwrap_or(Operation::UsersRead)).await {
                 Some(change) => person.verdict_on(&change).await,
-                None => read(&person.browser, deed, &subject, &permission).await,
+                None => read(&person.browser, deed, &subject, &robot, &permission).await,
             };
             let is_elsewhere = who == "full admin elsewhere";
             let expected = match (who.as_str(), *only) {
@@ -645,6 +675,9 @@ async fn what_an_operation_lets_someone_do(database: &TestDatabase) {
                             | Deed::CreatePermission
                             | Deed::ReadUsers
                             | Deed::ReadPermissions
+                            | Deed::ReadServiceAccounts
+                            | Deed::ChooseServiceAccount
+                            | Deed::ChooseAccessToken
                             | Deed::ReadHistory
                             | Deed::ReadHistoryEntry
                             | Deed::ExportHistory

@@ -25,6 +25,7 @@ mod get_started;
 mod http;
 mod mail;
 mod org;
+mod programs;
 mod recovery;
 mod sessions;
 mod sign_in;

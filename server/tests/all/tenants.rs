@@ -126,6 +126,10 @@ struct Ids {
     permission: PermissionId,
     assignment: AssignmentId,
     credential: CredentialId,
+    /// A service account.
+    robot: UserId,
+    /// An access token.
+    token: UserId,
     action: ActionId,
     /// Of an entry of history.
     index: u64,
@@ -139,6 +143,8 @@ impl Ids {
             permission: company.held.permission.id,
             assignment: company.assignment,
             credential: company.passkey,
+            robot: company.robot.id,
+            token: company.token.id,
             action: company.action,
             index: last_entry,
         }
@@ -151,6 +157,8 @@ impl Ids {
             permission: PermissionId::from_bytes([0x5a; 16]),
             assignment: AssignmentId::from_bytes([0x5a; 16]),
             credential: CredentialId::from_bytes([0x5a; 16]),
+            robot: UserId::from_bytes([0x5a; 16]),
+            token: UserId::from_bytes([0x5a; 16]),
             action: ActionId::from_bytes([0x5a; 16]),
             index: 1_000_000,
         }
@@ -173,12 +181,14 @@ async fn two_companies(app: &TestApp) -> (Company, Company) {
     let home = Company::open(app, "home.example").await;
     let mut foreign = Company::open(app, "foreign.example").await;
     foreign.admin.define("Secret plans", &[Operation::UsersRead]).await;
+    foreign.admin.service_account("Secret robot").await;
+    foreign.admin.access_token("Secret script").await;
     (home, foreign)
 }
 
 /// Neither ids nor addresses nor names that only the other organization has.
 fn tells_nothing(answer: &Answer) -> bool {
-    !["foreign.example", "Secret plans"].iter().any(|secret| answer.text().contains(secret))
+    !["foreign.example", "Secret plans", "Secret robot", "Secret script"].iter().any(|secret| answer.text().contains(secret))
 }
 
 /// Server functions that take anything: it may name what belongs to another organization.
@@ -235,6 +245,9 @@ async fn ask(browser: &Browser, function: &str, home: &Company, ids: &Ids) -> Ve
         "user" => vec![browser.call("user", &[("id", &ids.user.to_string())]).await],
         "permissions" => vec![browser.call("permissions", &[("after", &ids.permission.to_string())]).await],
         "permission" => vec![browser.call("permission", &[("id", &ids.permission.to_string()), ("after", "")]).await],
+        "service_accounts" => vec![browser.call("service_accounts", &[("after", &ids.robot.to_string())]).await],
+        "service_account" => vec![browser.call("service_account", &[("id", &ids.robot.to_string())]).await],
+        "access_token" => vec![browser.call("access_token", &[("id", &ids.token.to_string())]).await],
         "history" => vec![browser.call("history", &[("before", &(ids.index + 1).to_string())]).await],
         "history_entry" => vec![browser.call("history_entry", &[("index", &ids.index.to_string())]).await],
         other => panic!("{other} takes arguments: ask it here for what another organization has"),
@@ -282,7 +295,8 @@ async fn every_server_function_finds_of_another_organization_what_it_finds_of_no
         for (of_theirs, of_nothing) in of_theirs.iter().zip(&of_nothing) {
             assert!(tells_nothing(of_theirs), "{function}: {}", of_theirs.text());
             assert_eq!(heard(of_theirs, &theirs), heard(of_nothing, &nothing), "{function}");
-            let is_done = ["send_new_code", "code_state", "users", "permissions", "history"].contains(&function.as_str());
+            let is_done =
+                ["send_new_code", "code_state", "users", "permissions", "service_accounts", "history"].contains(&function.as_str());
             assert!(is_done || of_theirs.status.is_client_error(), "{function}: {} {}", of_theirs.status, of_theirs.text());
         }
     }
@@ -318,6 +332,8 @@ async fn every_page_finds_of_another_organization_what_it_finds_of_nothing(datab
             let (place, id) = match route.as_str() {
                 "/org/users/:id" => (":id", ids.user.to_string()),
                 "/org/permissions/:id" | "/org/permissions/:id/edit" => (":id", ids.permission.to_string()),
+                "/org/service-accounts/:id" => (":id", ids.robot.to_string()),
+                "/account/access-tokens/:id" => (":id", ids.token.to_string()),
                 "/org/history/:index" => (":index", ids.index.to_string()),
                 other => panic!("{other} names something: open it here for what another organization has"),
             };
@@ -428,7 +444,16 @@ async fn lists_and_exports_hold_nothing_of_another_organization(database: &TestD
     let history: HistoryPage = browser.call("history", &[]).await.done();
     let own = app.export(home.admin.organization).await.0;
     assert_eq!((history.size, history.lines.len()), (own.len() as u64, own.len()));
-    for path in ["/org", "/org/users", "/org/permissions", "/org/history", "/org/history/export"] {
+    let pages = [
+        "/org",
+        "/org/users",
+        "/org/permissions",
+        "/org/service-accounts",
+        "/account/access-tokens",
+        "/org/history",
+        "/org/history/export",
+    ];
+    for path in pages {
         let answer = browser.get(path).await;
         assert_eq!(answer.status, 200, "{path}");
         assert!(tells_nothing(&answer) && !answer.text().contains(&foreign.admin.organization.to_string()), "{path}: {}", answer.text());

@@ -149,6 +149,12 @@ pub(super) struct Signer {
     pub(super) is_active: bool,
 }
 
+impl Signer {
+    const fn is_key(&self) -> bool {
+        matches!(self.key, SignerKey::Key(_))
+    }
+}
+
 /// The id that was chosen for a passkey or a key; no two have the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Chosen {
@@ -184,10 +190,11 @@ impl Index {
         self.handles.get(&handle.key()).filter(|id| Some(**id) != except).map(|_| handle.to_string())
     }
 
-    /// How many passkeys and keys of this user can sign.
-    fn active_signers(&self, owner: UserId) -> usize {
-        let is_active = |id: &&CredentialId| self.signers.get(id).is_some_and(|signer| signer.is_active);
-        self.owned.get(&owner).map_or(0, |has| has.signers.iter().filter(is_active).count())
+    /// How many passkeys of this user can sign; with their keys, unless only passkeys count.
+    fn active_signers(&self, owner: UserId, passkeys_only: bool) -> usize {
+        let counts =
+            |id: &&CredentialId| self.signers.get(id).is_some_and(|signer| signer.is_active && !(passkeys_only && signer.is_key()));
+        self.owned.get(&owner).map_or(0, |has| has.signers.iter().filter(counts).count())
     }
 
     /// Notes that this user lets whoever has a code add one credential.
@@ -241,6 +248,17 @@ impl State {
         let user = user_id.and_then(|id| self.users.get(&id));
         let permission_id = change.permission();
         let assignment = user.zip(permission_id).and_then(|(user, permission)| user.assignments.get(&permission));
+        let about = match change {
+            Change::OwnAccount(
+                AccountChange::RenamePasskey { id, .. }
+                | AccountChange::RemovePasskey { id, .. }
+                | AccountChange::DeactivateCredential { id, .. }
+                | AccountChange::ActivateCredential { id, .. },
+            ) => index.signers.get(id).filter(|signer| signer.owner == actor),
+            _ => None,
+        };
+        let ends_a_passkey =
+            matches!(change, Change::OwnAccount(AccountChange::RemovePasskey { .. })) && about.is_some_and(|signer| !signer.is_key());
         Facts {
             now,
             held: self.held_by(actor),
@@ -288,20 +306,8 @@ impl State {
                 .iter()
                 .any(|id| Some(*id) != user_id && self.users.get(id).is_some_and(|user| user.status == UserStatus::Active)),
             signer: rules::Signer::Passkey,
-            passkey: match change {
-                Change::OwnAccount(
-                    AccountChange::RenamePasskey { id, .. }
-                    | AccountChange::RemovePasskey { id, .. }
-                    | AccountChange::DeactivateCredential { id, .. }
-                    | AccountChange::ActivateCredential { id, .. },
-                ) => index
-                    .signers
-                    .get(id)
-                    .filter(|signer| signer.owner == actor)
-                    .map(|signer| PasskeyFacts { name: None, is_active: signer.is_active }),
-                _ => None,
-            },
-            passkeys: index.active_signers(actor),
+            passkey: about.map(|signer| PasskeyFacts { name: None, is_active: signer.is_active }),
+            passkeys: index.active_signers(actor, ends_a_passkey),
             is_program: self.users.get(&actor).is_some_and(|user| !user.kind.is_person()),
         }
     }

@@ -396,8 +396,8 @@ fn about_permissions() {
         what is done elsewhere: yes
     Archive permission “Reading”
         nobody has it: yes
-        one has it: 1 person still has “Reading”. Take it away from them first.
-        two have it: 2 people still have “Reading”. Take it away from them first.
+        one has it: 1 holder still has “Reading”. Take it away from them first.
+        two have it: 2 holders still have “Reading”. Take it away from them first.
         changed since: The permission was changed since you looked at it. It is called “Reading” now and allows: Auth:Users:Read. Look at it again before you sign.
         called otherwise: The permission was changed since you looked at it. It is called “Records” now and allows: Auth:Users:Read. Look at it again before you sign.
         managed: “Reading” came with the organization and can't be changed.
@@ -756,6 +756,8 @@ fn about_programs() {
         &Change::UpdateProgram { user: payroll(), before: program_terms("Payroll"), after: program_terms("Payroll") },
         [("the same again", program(UserKind::ServiceAccount, |_| ()))],
     );
+    let mut keeper = program(UserKind::AccessToken, |_| ());
+    keeper.held = these(&[Operation::ServiceAccountsDeactivate, Operation::ServiceAccountsDelete]);
     for change in [Change::DeactivateUser { user: payroll() }, Change::DeleteUser { user: payroll() }] {
         table.of(
             &change,
@@ -763,6 +765,7 @@ fn about_programs() {
                 ("a service account", program(UserKind::ServiceAccount, |_| ())),
                 ("one's own token", program(UserKind::AccessToken, |user| user.is_actors_token = true)),
                 ("someone else's token", program(UserKind::AccessToken, |_| ())),
+                ("someone else's token, without deleting people", keeper.clone()),
                 ("a program with every operation", program(UserKind::ServiceAccount, |user| user.held = Operations::All)),
             ],
         );
@@ -771,7 +774,9 @@ fn about_programs() {
     let mut unassigned = program(UserKind::AccessToken, |user| user.is_actors_token = true);
     unassigned.is_assigned = false;
     let give = Change::AssignPermission { permission: reading(), operations: these(&[Operation::UsersRead]), user: payroll() };
-    table.of(&give, [("one's own token", unassigned)]);
+    let mut foreign = unassigned.clone();
+    foreign.user.as_mut().unwrap().is_actors_token = false;
+    table.of(&give, [("one's own token", unassigned), ("someone else's token", foreign)]);
     let take = Change::RevokeAssignment { id: AssignmentId::from_bytes([3; 16]), permission: reading(), user: payroll() };
     table.of(
         &take,
@@ -795,16 +800,19 @@ fn about_programs() {
         a service account: yes
         one's own token: yes
         someone else's token: There is no such user in this organization any more.
+        someone else's token, without deleting people: There is no such user in this organization any more.
         a program with every operation: yes
     Delete service account “Payroll”
         a service account: yes
         one's own token: yes
-        someone else's token: There is no such user in this organization any more.
+        someone else's token: yes
+        someone else's token, without deleting people: There is no such user in this organization any more.
         a program with every operation: yes
     Let service account “Payroll” enrol again with a new passkey
         a service account: This can't be done with service account “Payroll”.
     Give service account “Payroll” the permission “Reading”
         one's own token: yes
+        someone else's token: There is no such user in this organization any more.
     Take the permission “Reading” from service account “Payroll”
         a service account's only one: yes
         a token's only one: service account “Payroll” has no other permission, and without one it may do whatever its owner may. Give it another one first, or deactivate it.

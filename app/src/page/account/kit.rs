@@ -23,6 +23,8 @@ use leptos::{ev::SubmitEvent, html::Input, prelude::*, task::spawn_local};
 pub(super) fn Kit(
     /// The viewer's kit, if they have one.
     kit: Option<account::Kit>,
+    /// Whether a program keeps a recovery key instead.
+    has_recovery_key: bool,
     /// The server's time.
     now: Timestamp,
 ) -> impl IntoView {
@@ -30,7 +32,17 @@ pub(super) fn Kit(
         return view! {
             <section id="recovery-kit">
                 <h2>"Recovery kit"</h2>
-                <p class="aside">"This account has none. " <a href="/account/recovery-kit">"Make one"</a></p>
+                {if has_recovery_key {
+                    view! {
+                        <p class="aside">
+                            "A program keeps a recovery key of yours instead. "
+                            <a href="/account/recovery-kit">"Make a kit in its place"</a>
+                        </p>
+                    }
+                        .into_any()
+                } else {
+                    view! { <p class="aside">"This account has none. " <a href="/account/recovery-kit">"Make one"</a></p> }.into_any()
+                }}
             </section>
         }
         .into_any();

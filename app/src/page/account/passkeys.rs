@@ -56,7 +56,7 @@ pub(super) fn Passkeys(
     let signer = viewer.signer();
     let names: Vec<String> = passkeys.iter().map(|passkey| passkey.name.clone()).collect();
     let accepted = passkeys.iter().map(|passkey| passkey.credential_id.clone()).collect();
-    let is_only = passkeys.len() == 1;
+    let is_only = passkeys.iter().filter(|passkey| passkey.is_active).count() == 1;
     let called = if viewer.name.is_empty() { viewer.email.as_str() } else { &viewer.name };
     let shown = [name_on_devices(viewer.email.as_str(), &viewer.organization_name), name_on_devices(called, &viewer.organization_name)];
     let cards = passkeys.into_iter().map(|passkey| {
@@ -85,6 +85,11 @@ pub(super) fn Passkeys(
 fn actions(passkey: &PasskeyRow, signer: &Signer, is_only: bool) -> Option<AnyView> {
     let name = PasskeyName::parse(&passkey.name).ok()?;
     let id = passkey.id;
+    let is_only = is_only && passkey.is_active;
+    let activate = (!passkey.is_active).then(|| {
+        let change = Change::OwnAccount(AccountChange::ActivateCredential { id, name: name.clone() });
+        view! { <SignButton label="Activate".to_owned() change signer=signer.clone() after=After::Reload /> }
+    });
     let remove = (!is_only).then(|| {
         let change = Change::OwnAccount(AccountChange::RemovePasskey { id, name: name.clone() });
         view! { <SignButton label="Remove".to_owned() change signer=signer.clone() after=After::Reload danger=true /> }
@@ -93,6 +98,7 @@ fn actions(passkey: &PasskeyRow, signer: &Signer, is_only: bool) -> Option<AnyVi
         view! {
             <div class="passkey-actions">
                 <RenamePasskey id name=name.clone() signer=signer.clone() />
+                {activate}
                 {remove}
                 {is_only.then(|| view! { <p class="fine">"Your only passkey: it can't be removed."</p> })}
             </div>

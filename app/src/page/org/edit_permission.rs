@@ -3,7 +3,7 @@
 use super::{
     door::{missing, needs, signed_in},
     permission_form::{Existing, PermissionForm},
-    permissions::people,
+    permissions::number,
 };
 use crate::{
     action::change::{PermissionRef, PermissionTerms},
@@ -46,7 +46,7 @@ fn EditPage(viewer: Viewer, row: PermissionRow) -> impl IntoView {
             view! {
                 <p class="lead measure">
                     "A change applies at once to everyone who has this permission"
-                    {holders.map(|holders| format!(": {} now", people(holders).to_lowercase()))} "."
+                    {holders.map(|holders| format!(": {} now", number(holders).to_lowercase()))} "."
                 </p>
                 <NeedsScript />
                 <PermissionForm existing=Some(existing) held signer />

@@ -3,17 +3,17 @@
 
 pub mod door;
 mod edit_permission;
-mod give_permission;
 mod history;
 mod history_entry;
 mod home;
 mod new_permission;
 mod new_user;
 pub mod not_permitted;
-mod offer;
+pub mod offer;
 mod permission;
 mod permission_form;
 mod permissions;
+mod service_accounts;
 mod standing;
 mod user;
 mod users;
@@ -26,5 +26,6 @@ pub use new_permission::NewPermission;
 pub use new_user::NewUser;
 pub use permission::Permission;
 pub use permissions::Permissions;
+pub use service_accounts::{NewServiceAccount, ServiceAccount, ServiceAccounts};
 pub use user::User;
 pub use users::Users;

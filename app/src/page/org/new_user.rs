@@ -79,7 +79,11 @@ fn NewUserForm(
             <div class="field">
                 <p class="field-title">"Kind"</p>
                 <p>{UserKind::Employee.label()}</p>
-                <p class="hint">"Someone who works with you. Customers come through delegated registration in the API, not through this page."</p>
+                <p class="hint">
+                    "Someone who works with you. Customers come through "
+                    <a href="/docs#customers">"delegated registration in the API"</a>
+                    ", by a service account that may, not through this page."
+                </p>
             </div>
             <Field kind=EXTERNAL_ID may_be_empty=true refusal input=external_id />
             <div class="actions">

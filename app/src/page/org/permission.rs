@@ -3,15 +3,15 @@
 use super::{
     door::{escaped, missing, signed_in},
     offer::{offer, offer_danger},
-    permissions::{PermissionBadges, people},
+    permissions::{PermissionBadges, number},
 };
 use crate::{
     action::{
-        change::{Change, PermissionRef},
+        change::{Change, PermissionRef, UserRef},
         sentence::consequence,
     },
     component::{
-        copy_button::CopyButton,
+        copy_button::IdFact,
         frame::{Frame, Place},
         icon::{Glyph, Icon},
         needs_script::NeedsScript,
@@ -19,7 +19,7 @@ use crate::{
         paging::Paging,
         sign_dialog::After,
     },
-    domain::{id::PermissionId, operation::Operation},
+    domain::{handle::Handle, id::PermissionId, operation::Operation},
     rpc::{
         permissions::{Holder, PermissionDetails, PermissionRow, permission},
         sign_in::Viewer,
@@ -53,11 +53,10 @@ fn PermissionPage(viewer: Viewer, after: String, details: PermissionDetails) -> 
         }
         .into_any()
     });
-    let links_users = viewer.operations.allows(Operation::UsersRead);
     let archive = can_change.then(|| view! { <Archive viewer=viewer.clone() permission=row.permission.clone() holders=row.holders /> });
     let restore = row.is_archived.then(|| view! { <Restore viewer=viewer.clone() permission=row.permission.clone() /> });
     view! {
-        <Frame viewer title=row.permission.name.to_string() current=Place::Permissions below=true action=edit>
+        <Frame viewer=viewer.clone() title=row.permission.name.to_string() current=Place::Permissions below=true action=edit>
             <Identity row=row.clone() />
             <section>
                 <h2>"What it lets someone do"</h2>
@@ -68,9 +67,9 @@ fn PermissionPage(viewer: Viewer, after: String, details: PermissionDetails) -> 
                     view! {
                         <section>
                             <h2>"Who has it"</h2>
-                            <Holders list is_first_page=after.is_empty() links_users />
+                            <Holders list is_first_page=after.is_empty() viewer />
                             <Paging
-                                label="Pages of people who have it"
+                                label="Pages of those who have it"
                                 first=(!after.is_empty()).then(|| path.clone())
                                 next=next.map(|after| format!("{path}?after={}", escaped(&after)))
                             />
@@ -100,25 +99,19 @@ fn Identity(row: PermissionRow) -> impl IntoView {
                     <dt>"Kind"</dt>
                     <dd>{kind} <PermissionBadges is_managed is_archived /></dd>
                 </div>
-                {holders.map(|holders| view! { <div><dt>"Held by"</dt><dd>{people(holders)}</dd></div> })}
+                {holders.map(|holders| view! { <div><dt>"Held by"</dt><dd>{number(holders)}</dd></div> })}
                 <div>
                     <dt>"Version"</dt>
                     <dd>{permission.version}</dd>
                 </div>
-                <div class="whole">
-                    <dt>"Permission id"</dt>
-                    <dd class="facts-copy">
-                        <code class="id">{id.clone()}</code>
-                        <CopyButton text=id what="the permission id".to_owned() />
-                    </dd>
-                </div>
+                <IdFact label="Permission id" id what="the permission id" />
             </dl>
         </section>
     }
 }
 
 #[component]
-fn Holders(list: Vec<Holder>, is_first_page: bool, links_users: bool) -> impl IntoView {
+fn Holders(list: Vec<Holder>, is_first_page: bool, viewer: Viewer) -> impl IntoView {
     if list.is_empty() {
         let words = if is_first_page { "Nobody. It is given to someone on their own page." } else { "There is nobody on this page." };
         return view! { <p class="aside">{words}</p> }.into_any();
@@ -129,14 +122,12 @@ fn Holders(list: Vec<Holder>, is_first_page: bool, links_users: bool) -> impl In
                 .into_iter()
                 .map(|holder| {
                     let called = holder.user.handle.to_string();
-                    let is_person = holder.user.handle.email().is_some();
                     view! {
                         <li class="row">
                             <p class="row-words">
-                                {if links_users && is_person {
-                                    view! { <a href=format!("/org/users/{}", holder.user.id)>{called}</a> }.into_any()
-                                } else {
-                                    called.into_any()
+                                {match page_of(&holder.user, &viewer) {
+                                    Some(path) => view! { <a href=path>{called}</a> }.into_any(),
+                                    None => called.into_any(),
                                 }}
                             </p>
                         </li>
@@ -146,6 +137,17 @@ fn Holders(list: Vec<Holder>, is_first_page: bool, links_users: bool) -> impl In
         </ul>
     }
     .into_any()
+}
+
+/// Where this viewer can see somebody, or a program.
+fn page_of(user: &UserRef, viewer: &Viewer) -> Option<String> {
+    let place = match &user.handle {
+        Handle::Email(_) => Place::Users,
+        Handle::ServiceAccount(_) => Place::ServiceAccounts,
+        Handle::AccessToken { owner, .. } if *owner == viewer.email => Place::AccessTokens,
+        Handle::AccessToken { .. } => return None,
+    };
+    place.is_open_to(viewer).then(|| format!("{}/{}", place.path(), user.id))
 }
 
 /// Taking it out again.
@@ -199,5 +201,5 @@ fn Archive(viewer: Viewer, permission: PermissionRef, holders: Option<u64>) -> i
 }
 
 fn has(holders: u64) -> String {
-    if holders == 1 { "1 person has it".to_owned() } else { format!("{holders} people have it") }
+    if holders == 1 { "1 holder has it".to_owned() } else { format!("{holders} holders have it") }
 }

@@ -104,7 +104,7 @@ fn Table(permissions: Vec<PermissionRow>, shows_holders: bool) -> impl IntoView 
                                 </th>
                                 <td role="cell" data-label="Allows">{count(&row.operations)}</td>
                                 {shows_holders
-                                    .then(|| view! { <td role="cell" data-label="Held by">{row.holders.map(people)}</td> })}
+                                    .then(|| view! { <td role="cell" data-label="Held by">{row.holders.map(number)}</td> })}
                             </tr>
                         }
                     })
@@ -128,11 +128,11 @@ pub(super) fn PermissionBadges(
     }
 }
 
-/// How many people, in words.
-pub(super) fn people(count: u64) -> String {
+/// How many users and programs, in words.
+pub(super) fn number(count: u64) -> String {
     match count {
         0 => "Nobody".to_owned(),
-        1 => "1 person".to_owned(),
-        count => format!("{count} people"),
+        1 => "1 holder".to_owned(),
+        count => format!("{count} holders"),
     }
 }

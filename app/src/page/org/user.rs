@@ -2,38 +2,33 @@
 
 use super::{
     door::{missing, signed_in},
-    give_permission::GivePermission,
     offer::{offer, offer_danger},
     standing::{Standing, StandingBadge},
 };
 use crate::{
-    action::{
-        change::{Change, PermissionRef, UserRef},
-        sentence::consequence,
-    },
+    action::change::Change,
     component::{
         activity_list::ActivityList,
-        copy_button::CopyButton,
+        copy_button::IdFact,
         frame::{Frame, Place},
         icon::{Glyph, Icon},
         moment::Moment,
         needs_script::NeedsScript,
         notice::Notice,
-        operation_list::{EVERY_OPERATION, OperationList, count},
-        passkey_cards::PasskeyCards,
+        passkey_cards::{KeyCards, PasskeyCards},
         relative::{Relative, TimeLeft},
         sign_dialog::After,
     },
-    domain::{
-        id::UserId,
-        operation::{Operation, Operations},
-        time::Timestamp,
-        user::UserStatus,
+    domain::{id::UserId, operation::Operation, time::Timestamp, user::UserStatus},
+    page::{
+        identity::{Danger, Permissions, RecentChanges},
+        program::ProgramStanding,
     },
     rpc::{
         about::{MailDelivery, about},
+        programs::ProgramRow,
         sign_in::Viewer,
-        users::{HeldPermission, MailState, PasskeyRow, RecentEntry, UserDetails, UserRow, user},
+        users::{KeyRow, MailState, PasskeyRow, UserDetails, UserRow, user},
     },
 };
 use leptos::prelude::*;
@@ -53,7 +48,7 @@ pub fn User() -> impl IntoView {
 
 #[component]
 fn UserPage(viewer: Viewer, details: UserDetails, mail_is_local: bool) -> impl IntoView {
-    let UserDetails { row, created_at, mail, permissions, assignable, passkeys, changes, activity, now } = details;
+    let UserDetails { row, created_at, mail, permissions, assignable, passkeys, keys, tokens, changes, activity, now } = details;
     let title = if row.name.is_empty() { row.user.handle.to_string() } else { row.name.clone() };
     let standing = Standing::of(&row, now);
     let is_invited = row.status == UserStatus::Invited;
@@ -62,14 +57,23 @@ fn UserPage(viewer: Viewer, details: UserDetails, mail_is_local: bool) -> impl I
             <Identity row=row.clone() standing created_at now is_viewer=row.user.id == viewer.user />
             <NeedsScript />
             {is_invited.then(|| view! { <Invitation viewer=viewer.clone() row=row.clone() standing mail mail_is_local now /> })}
-            <Permissions viewer=viewer.clone() row=row.clone() held=permissions assignable />
+            <Permissions
+                viewer=viewer.clone()
+                user=row.user.clone()
+                status=row.status
+                held=permissions
+                without="Whoever has no permission can sign in, and nothing else."
+                assignable
+            />
             {(!is_invited || !passkeys.is_empty()).then(|| view! { <Passkeys passkeys now /> })}
-            {changes.map(|changes| view! { <Changes changes now /> })}
+            {(!keys.is_empty()).then(|| view! { <Keys keys now /> })}
+            {(!tokens.is_empty()).then(|| view! { <Tokens viewer=viewer.clone() tokens now /> })}
+            {changes.map(|changes| view! { <RecentChanges changes now /> })}
             <section>
                 <h2>"Activity"</h2>
                 <ActivityList events=activity now />
             </section>
-            <Danger viewer row />
+            <Danger viewer user=row.user status=row.status list=Place::Users.path() />
         </Frame>
     }
 }
@@ -107,13 +111,7 @@ fn Identity(row: UserRow, standing: Standing, created_at: Timestamp, now: Timest
                         }}
                     </dd>
                 </div>
-                <div class="whole">
-                    <dt>"User id"</dt>
-                    <dd class="facts-copy">
-                        <code class="id">{id.clone()}</code>
-                        <CopyButton text=id what="the user id".to_owned() />
-                    </dd>
-                </div>
+                <IdFact label="User id" id what="the user id" />
             </dl>
         </section>
     }
@@ -183,71 +181,6 @@ fn MailNote(state: MailState, words: Option<String>, mail_is_local: bool, may_sh
     }
 }
 
-/// What they may do, and giving and taking it.
-#[component]
-fn Permissions(
-    viewer: Viewer,
-    row: UserRow,
-    held: Option<Vec<HeldPermission>>,
-    assignable: Vec<(PermissionRef, Operations)>,
-) -> impl IntoView {
-    let list = match held {
-        None => view! { <p class="aside">"You can't see them: that needs the operation " <code>{Operation::AssignmentsRead.name()}</code> "."</p> }.into_any(),
-        Some(held) if held.is_empty() => {
-            view! { <p class="aside">"None. Whoever has no permission can sign in, and nothing else."</p> }.into_any()
-        }
-        Some(held) => view! {
-            <ul class="rows">
-                {held.into_iter().map(|held| view! { <Held viewer=viewer.clone() user=row.user.clone() held /> }).collect_view()}
-            </ul>
-        }
-        .into_any(),
-    };
-    let may_give = viewer.operations.allows(Operation::PermissionsAssign);
-    let give = may_give.then(|| match row.status {
-        UserStatus::Invited => view! { <p class="aside">"You can give them a permission once they have signed up."</p> }.into_any(),
-        UserStatus::Deactivated => view! { <p class="aside">"You can give them a permission once they are active again."</p> }.into_any(),
-        UserStatus::Active if assignable.is_empty() => view! {
-            <p class="aside">"There is no other permission that you could give them: you can only give what you hold yourself, and what they don't have yet."</p>
-        }
-        .into_any(),
-        UserStatus::Active => view! { <GivePermission user=row.user.clone() assignable signer=viewer.signer() /> }.into_any(),
-    });
-    view! {
-        <section>
-            <h2>"Permissions"</h2>
-            {list}
-            {give}
-        </section>
-    }
-}
-
-#[component]
-fn Held(viewer: Viewer, user: UserRef, held: HeldPermission) -> impl IntoView {
-    let HeldPermission { assignment, permission, operations } = held;
-    let name = permission.name.to_string();
-    let title = if viewer.operations.allows(Operation::PermissionsRead) {
-        view! { <a href=format!("/org/permissions/{}", permission.id)><bdi>{name.clone()}</bdi></a> }.into_any()
-    } else {
-        view! { <bdi>{name.clone()}</bdi> }.into_any()
-    };
-    let change = Change::RevokeAssignment { id: assignment, permission, user };
-    let revoke = offer_danger(&viewer, &format!("Revoke “{name}”"), change, After::Reload);
-    view! {
-        <li class="row">
-            <div class="row-words">
-                <h3>{title}</h3>
-                <details>
-                    <summary>{count(&operations)}</summary>
-                    {(operations == Operations::All).then(|| view! { <p>{EVERY_OPERATION} ". In this version:"</p> })}
-                    <OperationList operations=operations.iter().collect() />
-                </details>
-            </div>
-            {revoke}
-        </li>
-    }
-}
-
 #[component]
 fn Passkeys(passkeys: Vec<PasskeyRow>, now: Timestamp) -> impl IntoView {
     let list = if passkeys.is_empty() {
@@ -263,77 +196,47 @@ fn Passkeys(passkeys: Vec<PasskeyRow>, now: Timestamp) -> impl IntoView {
     }
 }
 
-/// The newest entries of history that are about them or by them.
+/// What programs sign with in their name.
 #[component]
-fn Changes(changes: Vec<RecentEntry>, now: Timestamp) -> impl IntoView {
-    let list = if changes.is_empty() {
-        view! { <p class="aside">"Nothing yet."</p> }.into_any()
-    } else {
-        view! {
-            <ol class="rows">
-                {changes
-                    .into_iter()
-                    .map(|entry| {
-                        view! {
-                            <li class=if entry.is_loud { "row loud" } else { "row" }>
-                                <div class="row-words">
-                                    <p><a href=format!("/org/history/{}", entry.index)><bdi>{entry.sentence}</bdi></a></p>
-                                    <p class="fine">"By " <bdi>{entry.who}</bdi> " · " <Relative at=entry.at now /></p>
-                                </div>
-                            </li>
-                        }
-                    })
-                    .collect_view()}
-            </ol>
-        }
-        .into_any()
-    };
+fn Keys(keys: Vec<KeyRow>, now: Timestamp) -> impl IntoView {
     view! {
         <section>
-            <h2>"Recent changes"</h2>
-            {list}
+            <h2>"Keys"</h2>
+            <KeyCards keys now />
         </section>
     }
 }
 
-/// Shutting out, letting in again, removing: what the viewer may do of it.
+/// The programs that act in their name, and stopping them.
 #[component]
-fn Danger(viewer: Viewer, row: UserRow) -> impl IntoView {
-    let user = row.user;
-    let activate = Change::ActivateUser { user: user.clone() };
-    let deactivate = Change::DeactivateUser { user: user.clone() };
-    let re_enrol = Change::ReEnrolUser { user: user.clone() };
-    let delete = Change::DeleteUser { user: user.clone() };
-    let words = [consequence(&activate), consequence(&re_enrol), consequence(&deactivate), consequence(&delete)];
-    let is_active = row.status == UserStatus::Active;
-    let is_deactivated = row.status == UserStatus::Deactivated;
-    let buttons = [
-        is_deactivated.then(|| offer(&viewer, "Activate", activate, After::Reload)).flatten(),
-        is_active.then(|| offer_danger(&viewer, "Enrol again", re_enrol, After::Reload)).flatten(),
-        (!is_deactivated).then(|| offer_danger(&viewer, "Deactivate", deactivate, After::Reload)).flatten(),
-        offer_danger(&viewer, "Delete", delete, After::Go(Place::Users.path().to_owned())),
-    ];
-    let rows: Vec<_> = words
-        .into_iter()
-        .zip(buttons)
-        .filter_map(|(words, button)| {
-            button.map(|button| {
-                view! {
-                    <li class="row">
-                        <p class="row-words">{words}</p>
-                        {button}
-                    </li>
-                }
-            })
-        })
-        .collect();
-    (!rows.is_empty()).then(|| {
+fn Tokens(viewer: Viewer, tokens: Vec<ProgramRow>, now: Timestamp) -> impl IntoView {
+    let may_delete = viewer.operations.allows(Operation::UsersDelete);
+    let rows = tokens.into_iter().map(|token| {
+        let name = token.user.handle.as_str().to_owned();
+        let label = format!("Delete “{name}”");
+        let change = Change::DeleteUser { user: token.user.clone() };
+        let delete = may_delete.then(|| offer_danger(&viewer, &label, change, After::Reload)).flatten();
         view! {
-            <section class="danger-zone">
-                <h2>"Danger"</h2>
-                {(user.id == viewer.user).then(|| view! { <p><strong>"This is you."</strong> " You would shut yourself out."</p> })}
-                <ul class="rows">{rows}</ul>
-            </section>
+            <li class="row">
+                <div class="row-words">
+                    <h3><bdi>{name}</bdi></h3>
+                    <p><ProgramStanding token=token.clone() now /></p>
+                    <p class="fine">
+                        {match token.last_used_at {
+                            Some(at) => view! { "Last used " <Relative at now /> }.into_any(),
+                            None => "Never used".into_any(),
+                        }}
+                    </p>
+                </div>
+                {delete}
+            </li>
         }
-    })
+    });
+    view! {
+        <section>
+            <h2>"Access tokens"</h2>
+            <p class="measure">"Programs that act in their name, with no more rights than they have."</p>
+            <ul class="rows">{rows.collect_view()}</ul>
+        </section>
+    }
 }

@@ -40,7 +40,10 @@ enum Who {
     Program,
     FullProgram,
     AccessToken,
+    NarrowToken,
     EndUser,
+    LoggedIn,
+    Registering,
     AdminElsewhere,
 }
 
@@ -57,14 +60,17 @@ impl Who {
             Self::Program => "service account without permissions",
             Self::FullProgram => "service account with the permission of a full admin",
             Self::AccessToken => "access token of the full admin",
+            Self::NarrowToken => "access token of the full admin with the permission to read users",
             Self::EndUser => "end user",
+            Self::LoggedIn => "end user whom a service account logged in",
+            Self::Registering => "the temporary token of a registration",
             Self::AdminElsewhere => "full admin elsewhere",
         }
     }
 
     /// Whether nothing that they show counts as a token.
     const fn is_shut_out(self) -> bool {
-        matches!(self, Self::NoToken | Self::Garbage | Self::CookieOnly | Self::SignedOut | Self::Deactivated)
+        matches!(self, Self::NoToken | Self::Garbage | Self::CookieOnly | Self::SignedOut | Self::Deactivated | Self::Registering)
     }
 }
 
@@ -222,7 +228,13 @@ impl Office {
         let resting_token = access_token(&mut admin, "Attic").await["tokenId"].clone();
         put_to_rest(&mut admin, "/auth/pats", &resting_token).await;
         let access_token = access_token(&mut admin, "Laptop").await["accessToken"].clone();
+        let narrow = json!({ "name": "Narrow", "publicKey": KeyPair::ed25519().pem(), "permissionId": company.held.permission.id });
+        let narrow_token = admin.call(Method::POST, "/auth/pats", &narrow).await.answer()["accessToken"].clone();
         let (end_user, recovery_key) = end_user(app, &mut admin).await;
+        let logged_in = admin.call(Method::POST, "/auth/login/delegated", &json!({ "username": END_USER })).await.answer()["token"].clone();
+        let new = json!({ "email": "late@home.example", "kind": "EndUser" });
+        let registering = admin.call(Method::POST, "/auth/registration/delegated", &new).await.answer();
+        let registering = registering["temporaryAuthenticationToken"].clone();
 
         let visitor = |who, token: &str| Visitor { who, browser: app.browser(), token: Some(token.to_owned()) };
         let visitors = vec![
@@ -236,7 +248,10 @@ impl Office {
             visitor(Who::Program, program.as_str().unwrap()),
             visitor(Who::FullProgram, full_program.as_str().unwrap()),
             visitor(Who::AccessToken, access_token.as_str().unwrap()),
+            visitor(Who::NarrowToken, narrow_token.as_str().unwrap()),
             visitor(Who::EndUser, end_user.as_str().unwrap()),
+            visitor(Who::LoggedIn, logged_in.as_str().unwrap()),
+            visitor(Who::Registering, registering.as_str().unwrap()),
             visitor(Who::AdminElsewhere, &app.caller(&mut eve).await.token),
         ];
         let leaving = visitors.iter().find(|visitor| visitor.who == Who::SignedOut).expect("they are there");
@@ -349,6 +364,7 @@ fn users_and_history(office: &Office) -> Vec<Row> {
     let new = json!({ "email": "new@home.example", "kind": "CustomerEmployee" });
     let always = "startTime=2000-01-01T00:00:00Z&endTime=2200-01-01T00:00:00Z";
     let logs = row(Kind::Token, Method::GET, "/auth/action/logs", &[], json!({}));
+    let consistency = row(Kind::Token, Method::GET, "/countersign/v1/consistency", &[], json!({}));
     vec![
         row(Kind::Token, Method::GET, "/auth/users", &[], json!({})),
         row(Kind::Organization, Method::POST, "/auth/users", &[], new),
@@ -359,6 +375,13 @@ fn users_and_history(office: &Office) -> Vec<Row> {
         row(Kind::Organization, Method::DELETE, "/auth/users/{userId}", &[&active.id], json!({})),
         Row { path: format!("{}?{always}", logs.path), ..logs },
         row(Kind::Token, Method::GET, "/auth/action/logs/{id}", &[&EntryId::new(admin.organization, 0)], json!({})),
+        row(Kind::Token, Method::GET, "/countersign/v1/history", &[], json!({})),
+        row(Kind::Token, Method::GET, "/countersign/v1/checkpoint", &[], json!({})),
+        // It is about the caller's own organization, whatever the index.
+        Row { is_ours: false, ..row(Kind::Token, Method::GET, "/countersign/v1/entries/{index}", &[&0], json!({})) },
+        Row { path: format!("{}?from=1&to=1", consistency.path), ..consistency },
+        row(Kind::Public, Method::GET, "/countersign/v1/health", &[], json!({})),
+        row(Kind::Public, Method::GET, "/countersign/v1/version", &[], json!({})),
     ]
 }
 
@@ -465,7 +488,8 @@ fn assert_are_those_described(rows: &[Row]) {
 /// What is answered whatever the table says; nothing, where that alone decides.
 fn agreed(row: &Row, who: Who) -> Option<u16> {
     match (row.kind, who) {
-        (Kind::Public, _) => None,
+        // Whoever is registering has a token for one of these.
+        (Kind::Public, _) | (Kind::Begun, Who::Registering) => None,
         (Kind::Begun, _) => Some(401),
         (_, who) if who.is_shut_out() => Some(401),
         (_, Who::AdminElsewhere) if row.is_ours => Some(404),

@@ -2,6 +2,7 @@
 
 use super::refused;
 use crate::support::{app::TestApp, database::TestDatabase, device::Device};
+use app::action::history::entry::Entry;
 use axum::http::Method;
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use ring::{
@@ -12,6 +13,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 on_both_databases!(a_table_of_what_was_done, an_entry_is_verified_by_what_it_holds);
+
+on_sqlite!(a_table_that_is_too_long_says_that_it_was_cut);
 
 const ALWAYS: &str = "startTime=2000-01-01T00:00:00Z&endTime=2200-01-01T00:00:00%2B01:00";
 
@@ -55,6 +58,21 @@ async fn a_table_of_what_was_done(database: &TestDatabase) {
         &format!("{ALWAYS}&x=1"),
     ] {
         refused(&caller.get(&format!("/auth/action/logs?{query}")).await, 400, "BadRequest");
+    }
+}
+
+async fn a_table_that_is_too_long_says_that_it_was_cut(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let mut ada = app.admin("ada@example.org").await;
+    let first = Entry::parse(&app.export(ada.organization).await.0[0]).unwrap();
+    let another = |index| Entry { index, ..first.clone() }.to_line().unwrap();
+    let path = format!("/auth/action/logs?{ALWAYS}");
+    app.lengthen(ada.organization, (1..10_000).map(another)).await;
+    let caller = app.caller(&mut ada).await;
+    for (is_cut, more) in [("false", 10_000), ("true", 10_001)] {
+        let answer = caller.get(&path).await;
+        assert_eq!((answer.header("x-truncated"), answer.done::<String>().lines().count()), (is_cut, 10_001), "with the heading");
+        app.lengthen(caller.organization, [another(more)]).await;
     }
 }
 

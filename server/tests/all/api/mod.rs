@@ -1,6 +1,7 @@
 //! The HTTP API, as a program sees it.
 
 mod authorization;
+mod countersign;
 mod credentials;
 mod customers;
 mod description;

@@ -13,12 +13,8 @@ use app::{
         entry::{Entry, What},
         merkle::Frontier,
     },
-    domain::{
-        id::{CredentialId, OrganizationId, UserId},
-        operation::Operation,
-    },
+    domain::{id::OrganizationId, operation::Operation},
 };
-use server::storage::{self, history};
 use std::{
     fs,
     io::Write,
@@ -208,37 +204,16 @@ async fn the_command_exports_the_same_bytes(database: &TestDatabase) {
     assert!(verified.problem().starts_with("the checkpoint doesn't fit: the checkpoint's signature isn't valid"), "{}", verified.stderr);
 }
 
-/// Writes lines into a history that are none; only reading them is looked at.
-async fn lengthen(app: &TestApp, organization: OrganizationId, number: u32) {
-    let mut transaction = app.services.storage.begin().await.unwrap();
-    for line in 0..number {
-        let head = history::claim_head(&mut transaction, organization).await.unwrap().unwrap();
-        let line = format!("{{\"line\":{line}}}");
-        let (credential, actor) = (CredentialId::from_bytes([7; 16]), UserId::from_bytes([7; 16]));
-        let entry = history::NewEntry {
-            organization,
-            line: &line,
-            action: None,
-            credential: Some(credential),
-            actor,
-            subject: None,
-            registers: &[],
-        };
-        history::append(&mut transaction, head, entry).await.unwrap();
-    }
-    storage::commit(transaction).await.unwrap();
-}
-
 async fn a_long_export_is_whole_and_as_old_as_its_beginning(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let mut admin = app.admin("ada@example.org").await;
     let organization = admin.organization;
-    lengthen(&app, organization, 1_502).await;
+    app.lengthen(organization, (0..1_502).map(|line| format!("{{\"line\":{line}}}"))).await;
     let (lines, _) = app.export(organization).await;
     let expected: Vec<String> = (0..1_502).map(|line| format!("{{\"line\":{line}}}")).collect();
     assert_eq!(lines[1..], expected);
     // What is appended while it goes on isn't part of it, and its checkpoint doesn't count it.
-    let mut export = app.services.road.export(organization).await.unwrap().unwrap();
+    let mut export = app.services.road.export(organization, 0).await.unwrap().unwrap();
     let mut text = export.next().await.unwrap().unwrap();
     admin.sign(&create_user("bob@example.org")).await;
     while let Some(chunk) = export.next().await.unwrap() {
@@ -252,14 +227,14 @@ async fn a_long_export_is_whole_and_as_old_as_its_beginning(database: &TestDatab
     let note = app.services.road.checkpoint(organization, &frontier).unwrap();
     assert_eq!(text, written(&lines, &note));
     // When the organization is gone before the end, there is no checkpoint, and so it doesn't verify.
-    let mut export = app.services.road.export(organization).await.unwrap().unwrap();
+    let mut export = app.services.road.export(organization, 0).await.unwrap().unwrap();
     let mut text = export.next().await.unwrap().unwrap();
     app.run(&format!("DELETE FROM organizations WHERE id = '{organization}'")).await;
     while let Some(chunk) = export.next().await.unwrap() {
         text.push_str(&chunk);
     }
     assert!(text.lines().count() < 1_503 && !text.contains("checkpoint\":\""), "{}", text.lines().count());
-    assert!(app.services.road.export(organization).await.unwrap().is_none());
+    assert!(app.services.road.export(organization, 0).await.unwrap().is_none());
 }
 
 async fn an_export_verifies_anywhere_and_says_so_in_one_line(database: &TestDatabase) {
@@ -270,9 +245,10 @@ async fn an_export_verifies_anywhere_and_says_so_in_one_line(database: &TestData
     let state = app.state(organization).await;
     let root = checkpoint.lines().nth(2).unwrap();
     let line = format!(
-        "Verified: {} entries of “Acme” ({organization}), {} users, {} permissions; root {root}\n",
+        "Verified: {} entries of “Acme” ({organization}), {} users, {} programs, {} permissions; root {root}\n",
         lines.len(),
-        state.users.len(),
+        state.users.values().filter(|user| user.kind.is_person()).count(),
+        state.users.values().filter(|user| !user.kind.is_person()).count(),
         state.permissions.len()
     );
     let (desk, export) = (Desk::new(), written(&lines, &checkpoint));

@@ -36,7 +36,7 @@ on_both_databases!(
 on_sqlite!(whoever_is_alone_is_told_what_to_do);
 
 /// Every page of an organization, and what someone needs to open it.
-const PAGES: [(&str, Option<Operation>); 10] = [
+const PAGES: [(&str, Option<Operation>); 13] = [
     ("/org", None),
     ("/org/users", Some(Operation::UsersRead)),
     ("/org/users/new", Some(Operation::UsersCreate)),
@@ -45,6 +45,9 @@ const PAGES: [(&str, Option<Operation>); 10] = [
     ("/org/permissions/new", Some(Operation::PermissionsCreate)),
     ("/org/permissions/:id", Some(Operation::PermissionsRead)),
     ("/org/permissions/:id/edit", Some(Operation::PermissionsUpdate)),
+    ("/org/service-accounts", Some(Operation::ServiceAccountsRead)),
+    ("/org/service-accounts/new", Some(Operation::ServiceAccountsCreate)),
+    ("/org/service-accounts/:id", Some(Operation::ServiceAccountsRead)),
     ("/org/history", Some(Operation::HistoryRead)),
     ("/org/history/:index", Some(Operation::HistoryRead)),
 ];
@@ -59,7 +62,11 @@ fn every_page_of_an_organization_is_in_the_table() {
 
 /// A page's address, with something of this company's in it.
 fn address(route: &str, company: &Company) -> String {
-    let id = if route.starts_with("/org/users") { company.active.id.to_string() } else { company.free.permission.id.to_string() };
+    let id = match route {
+        "/org/users/:id" => company.active.id.to_string(),
+        "/org/service-accounts/:id" => company.robot.id.to_string(),
+        _ => company.free.permission.id.to_string(),
+    };
     route.replace(":id", &id).replace(":index", "1")
 }
 
@@ -115,6 +122,9 @@ async fn every_page_opens_for_whoever_may_and_says_kindly_what_others_lack(datab
     for (route, _) in PAGES {
         assert_leads_to_sign_in(&nobody.browser, &address(route, &company)).await;
     }
+    for path in ["/account", "/account/recovery-kit", "/account/access-tokens", "/account/access-tokens/new", "/account/access-tokens/x"] {
+        assert_leads_to_sign_in(&app.browser(), path).await;
+    }
     let search = "/org/users?q=a%2Bb&status=active";
     let location = app.browser().get(search).await;
     assert_eq!(location.location(), "/login?next=/org/users%3Fq%3Da%25252Bb%26status%3Dactive");
@@ -138,6 +148,14 @@ async fn what_is_not_there_is_not_found(database: &TestDatabase) {
         "/org/users/nonsense".to_owned(),
         "/org/users/%00".to_owned(),
         format!("/org/users/{}/edit", company.active.id),
+        // A service account isn't a person, nor the other way round, nor is anybody's access token one's own.
+        format!("/org/users/{}", company.robot.id),
+        format!("/org/service-accounts/{}", company.active.id),
+        format!("/org/service-accounts/{}", company.token.id),
+        format!("/org/service-accounts/{user}"),
+        "/org/service-accounts/nonsense".to_owned(),
+        format!("/account/access-tokens/{}", company.robot.id),
+        format!("/account/access-tokens/{user}"),
         format!("/org/permissions/{permission}"),
         format!("/org/permissions/{user}"),
         format!("/org/permissions/{permission}/edit"),
@@ -189,7 +207,14 @@ async fn pages_offer_only_what_the_viewer_may_do(database: &TestDatabase) {
     let (user, invited) = (format!("/org/users/{}", company.active.id), format!("/org/users/{}", company.invited.id));
     let (deactivated, permission) =
         (format!("/org/users/{}", company.deactivated.id), format!("/org/permissions/{}", company.free.permission.id));
-    let read = [Operation::UsersRead, Operation::PermissionsRead, Operation::AssignmentsRead, Operation::HistoryRead];
+    let robot = format!("/org/service-accounts/{}", company.robot.id);
+    let read = [
+        Operation::UsersRead,
+        Operation::PermissionsRead,
+        Operation::AssignmentsRead,
+        Operation::ServiceAccountsRead,
+        Operation::HistoryRead,
+    ];
     // Where something is offered, in which words, and what it needs.
     let offered = [
         ("/org", "Invite your coworkers", Operation::UsersCreate),
@@ -205,6 +230,11 @@ async fn pages_offer_only_what_the_viewer_may_do(database: &TestDatabase) {
         ("/org/permissions", "New permission", Operation::PermissionsCreate),
         (&permission, "Edit", Operation::PermissionsUpdate),
         (&permission, "Archive", Operation::PermissionsArchive),
+        ("/org/service-accounts", "New service account", Operation::ServiceAccountsCreate),
+        (&robot, "Deactivate", Operation::ServiceAccountsDeactivate),
+        (&robot, "Delete", Operation::ServiceAccountsDelete),
+        (&robot, "Change the name", Operation::ServiceAccountsUpdate),
+        (&robot, "Give permission", Operation::PermissionsAssign),
     ];
     let (reader, _) = with(&app, &mut company.admin, "reader@example.org", &read).await;
     for (number, (path, words, operation)) in offered.into_iter().enumerate() {
@@ -238,10 +268,16 @@ async fn pages_offer_only_what_the_viewer_may_do(database: &TestDatabase) {
     assert!(!offers(&held, "Archive"), "{}", main(&held));
 
     // The bar leads to what may be read.
-    assert_eq!(places(&company.admin.browser.get("/org").await), ["/org", "/org/users", "/org/permissions", "/org/history", "/account"]);
-    for (operation, place) in
-        [(Operation::UsersRead, "/org/users"), (Operation::PermissionsRead, "/org/permissions"), (Operation::HistoryRead, "/org/history")]
-    {
+    assert_eq!(
+        places(&company.admin.browser.get("/org").await),
+        ["/org", "/org/users", "/org/permissions", "/org/service-accounts", "/org/history", "/account"]
+    );
+    for (operation, place) in [
+        (Operation::UsersRead, "/org/users"),
+        (Operation::PermissionsRead, "/org/permissions"),
+        (Operation::ServiceAccountsRead, "/org/service-accounts"),
+        (Operation::HistoryRead, "/org/history"),
+    ] {
         let email = format!("only{}@example.org", app.count("users").await);
         let (person, _) = with(&app, &mut company.admin, &email, &[operation]).await;
         assert_eq!(places(&person.browser.get("/org").await), ["/org", place, "/account"]);
@@ -516,7 +552,7 @@ async fn a_list_of_many_permissions_and_holders_shows_everything_once(database: 
         .chain((0..110).filter(|number| number % 10 == 0).map(|number| format!("Permission {number:03}")))
         .collect();
     assert_eq!((names, pages.len()), (expected, 3));
-    assert!(pages[0].text().contains("110 people"), "{}", main(&pages[0]));
+    assert!(pages[0].text().contains("110 holders"), "{}", main(&pages[0]));
 
     let pages = all_pages(&admin.browser, &format!("/org/permissions/{}", auditors.permission.id)).await;
     let holders: Vec<&str> = pages.iter().flat_map(|page| linked(page, "/org/users/us-")).collect();

@@ -101,7 +101,7 @@ async fn names_that_look_alike_are_taken_also_by_archived_ones(database: &TestDa
     let (_, user) = app.colleague(&mut admin, "bob@example.org", &[&auditors]).await;
     let archive = Change::ArchivePermission { permission: auditors.permission.clone() };
     let refusal = admin.prepare(&archive).await.refusal();
-    assert!(refusal.message.contains("1 person still has"), "{}", refusal.message);
+    assert!(refusal.message.contains("1 holder still has"), "{}", refusal.message);
     let revocation = admin.revocation("Auditors", &user).await;
     admin.sign(&revocation).await;
     admin.sign(&archive).await;

@@ -412,6 +412,12 @@ impl Town {
         if person.browser.viewer().await.verdict() != DONE && person.sign_in().await.verdict() != DONE {
             return None;
         }
+        // Few have more passkeys than one, and the last one stays.
+        if kind == Kind::RemovePasskey && which % 2 == 0 {
+            let mut device = Device::password_manager(&person.device.origin);
+            let adding = person.adding(&format!("Spare {}", self.dice.roll(1000)), &mut device).await;
+            person.try_to_sign(&adding).await;
+        }
         let change = match kind {
             Kind::AddPasskey => {
                 let mut device = Device::password_manager(&person.device.origin);

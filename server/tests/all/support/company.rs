@@ -37,6 +37,8 @@ pub struct Company {
     pub archived: PermissionRow,
     /// A service account.
     pub robot: UserRef,
+    /// An access token of the admin.
+    pub token: UserRef,
     /// A customer who has registered.
     pub customer: UserRef,
     /// By which they have it.
@@ -68,6 +70,7 @@ impl Company {
         let action = admin.prepared(&create_permission("Prepared only", &[Operation::UsersRead])).await.action;
         let passkey = admin.add_passkey("Spare", &mut Device::password_manager(&app.origin())).await;
         let robot = admin.service_account("Robot").await;
+        let token = admin.access_token("Script").await;
         let customer = admin.customer(&format!("buyer@{domain}")).await;
         app.register(admin.organization, &customer).await;
         let inactive = admin.add_passkey("Inactive", &mut Device::security_key(&app.origin())).await;
@@ -93,6 +96,7 @@ impl Company {
             held,
             archived,
             robot,
+            token,
             customer,
             assignment,
             action,

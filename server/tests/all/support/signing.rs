@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use server::{
     action::{Actor, Grounds, NewCredentials, NewSigner},
     client::Client,
-    storage::{Connection, credentials, identities, permissions},
+    storage::{self, Connection, credentials, history, identities, permissions},
 };
 use sqlx::AssertSqlSafe;
 use std::{collections::BTreeMap, net::Ipv4Addr};
@@ -88,6 +88,14 @@ impl Person {
     pub async fn service_account(&mut self, name: &str) -> UserRef {
         let receipt = self.sign(&Change::CreateServiceAccount(new_program(name))).await;
         let handle = Handle::ServiceAccount(ProgramName::parse(name).unwrap());
+        UserRef { id: receipt.created.expect("a program was created").parse().unwrap(), handle }
+    }
+
+    /// Makes an access token of their own.
+    pub async fn access_token(&mut self, name: &str) -> UserRef {
+        let receipt = self.sign(&Change::CreateAccessToken(new_program(name))).await;
+        let owner = self.viewer().await.email;
+        let handle = Handle::AccessToken { name: ProgramName::parse(name).unwrap(), owner };
         UserRef { id: receipt.created.expect("a program was created").parse().unwrap(), handle }
     }
 
@@ -195,9 +203,28 @@ impl TestApp {
         signs.map(|credential| (credential.id, credential.name)).collect()
     }
 
+    /// Appends these lines to a history, past the road of a change: only reading is looked at.
+    pub async fn lengthen(&self, organization: OrganizationId, lines: impl IntoIterator<Item = String>) {
+        let mut transaction = self.services.storage.begin().await.unwrap();
+        for line in lines {
+            let head = history::claim_head(&mut transaction, organization).await.unwrap().unwrap();
+            let entry = history::NewEntry {
+                organization,
+                line: &line,
+                action: None,
+                credential: Some(CredentialId::from_bytes([7; 16])),
+                actor: UserId::from_bytes([7; 16]),
+                subject: None,
+                registers: &[],
+            };
+            history::append(&mut transaction, head, entry).await.unwrap();
+        }
+        storage::commit(transaction).await.unwrap();
+    }
+
     /// The lines of an organization's history and the checkpoint over them, as an export has them.
     pub async fn export(&self, organization: OrganizationId) -> (Vec<String>, String) {
-        let mut export = self.services.road.export(organization).await.unwrap().expect("there is such an organization");
+        let mut export = self.services.road.export(organization, 0).await.unwrap().expect("there is such an organization");
         let mut lines: Vec<String> = Vec::new();
         while let Some(chunk) = export.next().await.unwrap() {
             lines.extend(chunk.lines().map(str::to_owned));
