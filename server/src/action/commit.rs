@@ -125,7 +125,7 @@ impl Road {
         }
         let (identity, may) = held_by_active(&mut transaction, actor).await?;
         let signed = Signed::new(prepared.document, &document);
-        let (what, credential) = signed.by(&mut transaction, actor, proof, now).await?;
+        let (what, credential) = signed.by(&mut transaction, actor, proof, Some(now)).await?;
         let facts = gather(&mut transaction, actor.organization, &identity, &document.change, may, proof.signer(), now).await?;
         rules::check(&document.change, &facts)?;
         let new = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
@@ -163,15 +163,15 @@ impl Road {
     /// # Errors
     /// Why it doesn't hold, or its action doesn't wait.
     pub async fn check_signature(&self, actor: Actor, action: ActionId, proof: Proof<'_>) -> Result<(), ActionError> {
-        // Never committed: what checking notes about the credential is noted when the action is executed.
-        let mut transaction = self.storage.begin().await?;
-        let prepared = actions::find_prepared(&mut transaction, actor.organization, actor.user, action).await?.ok_or(ActionError::Over)?;
+        let mut db = self.storage.connection().await?;
+        let prepared = actions::find_prepared(&mut db, actor.organization, actor.user, action).await?.ok_or(ActionError::Over)?;
         let now = self.ambient.now();
         if now >= prepared.expires_at {
             return Err(ActionError::Expired);
         }
         let document = Document::parse(&prepared.document)?;
-        Signed::new(prepared.document, &document).by(&mut transaction, actor, proof, now).await?;
+        // That the credential was used is noted when the action is executed.
+        Signed::new(prepared.document, &document).by(&mut db, actor, proof, None).await?;
         Ok(())
     }
 
@@ -262,11 +262,17 @@ impl<'a> Signed<'a> {
         Self { bytes, challenge, ids: Ids::of(&challenge), document }
     }
 
-    /// What goes into history, and which credential signed.
-    async fn by(&self, db: &mut Connection, actor: Actor, proof: Proof<'_>, now: Timestamp) -> Result<(What, CredentialId), ActionError> {
+    /// What goes into history, and which credential signed; that it was used at this time is noted, if one is given.
+    async fn by(
+        &self,
+        db: &mut Connection,
+        actor: Actor,
+        proof: Proof<'_>,
+        used_at: Option<Timestamp>,
+    ) -> Result<(What, CredentialId), ActionError> {
         match proof {
-            Proof::Passkey(signature) => self.by_passkey(db, actor, signature, now).await,
-            Proof::Key(proof) => self.by_key(db, actor, proof, now).await,
+            Proof::Passkey(signature) => self.by_passkey(db, actor, signature, used_at).await,
+            Proof::Key(proof) => self.by_key(db, actor, proof, used_at).await,
             Proof::RecoveryKey(signature) => self.by_recovery_key(db, actor, signature).await,
         }
     }
@@ -276,7 +282,7 @@ impl<'a> Signed<'a> {
         db: &mut Connection,
         actor: Actor,
         signature: &Signature,
-        now: Timestamp,
+        used_at: Option<Timestamp>,
     ) -> Result<(What, CredentialId), ActionError> {
         let passkey = find_passkey(db, actor, signature).await?;
         let signed = SignedAction {
@@ -288,7 +294,7 @@ impl<'a> Signed<'a> {
             created: created(&self.document.change, self.ids.created),
             key: self.key(),
         };
-        verify(db, &passkey, self.document, &self.hashes(&signed), &signed, now).await?;
+        verify(db, &passkey, self.document, &self.hashes(&signed), &signed, used_at).await?;
         Ok((What::Action(Box::new(signed)), passkey.id))
     }
 
@@ -297,7 +303,7 @@ impl<'a> Signed<'a> {
         db: &mut Connection,
         actor: Actor,
         proof: &KeyProof,
-        now: Timestamp,
+        used_at: Option<Timestamp>,
     ) -> Result<(What, CredentialId), ActionError> {
         let key = credentials::find_key(db, &proof.credential_id)
             .await?
@@ -315,7 +321,9 @@ impl<'a> Signed<'a> {
         let hashes = self.hashes(&signed);
         let checked = signed.check(self.document, &hashes, &SignerKey::Key(key.key))?;
         checked.public_key().verify(checked.message(), checked.signature()).map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
-        if !credentials::note_key_use(db, key.id, now).await? {
+        if let Some(now) = used_at
+            && !credentials::note_key_use(db, key.id, now).await?
+        {
             return Err(ActionError::NotTheirPasskey);
         }
         Ok((What::Action(Box::new(signed)), key.id))
@@ -360,14 +368,14 @@ async fn find_passkey(db: &mut Connection, actor: Actor, signature: &Signature) 
         .ok_or(ActionError::NotTheirPasskey)
 }
 
-/// Verifies by the same code as whoever reads history, and notes that the passkey was used.
+/// Verifies by the same code as whoever reads history, and notes that the passkey was used, if it is said when.
 async fn verify(
     db: &mut Connection,
     passkey: &Passkey,
     document: &Document,
     hashes: &Hashes,
     signed: &SignedAction,
-    now: Timestamp,
+    used_at: Option<Timestamp>,
 ) -> Result<(), ActionError> {
     let inconsistent = |column| StorageError::Inconsistent { table: "credentials", column };
     let key = SigningKey {
@@ -380,7 +388,7 @@ async fn verify(
     checked.public_key().verify(checked.message(), checked.signature()).map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
     let verified =
         checked.signature_was_valid().inspect_err(|error| tracing::warn!(credential = %passkey.id, %error, "a signature was refused"))?;
-    if let Some(verified) = verified
+    if let Some((verified, now)) = verified.zip(used_at)
         && !credentials::note_use(db, passkey, verified.sign_count, verified.backed_up, &passkey.webauthn, now).await?
     {
         return Err(ActionError::UsedTwice);

@@ -9,7 +9,7 @@ use super::{ActionError, Actor, Road};
 use crate::{
     passkey::{NewPasskey, Owner},
     storage::{
-        Connection, challenges,
+        Connection, challenges, commit,
         credentials::{self, NewCredential, NewKind},
         users,
     },
@@ -93,35 +93,37 @@ impl Road {
     ///
     /// # Errors
     /// When the user isn't there, or the database fails.
-    pub async fn ask_for_passkey(&self, db: &mut Connection, whom: Actor) -> Result<Value, ActionError> {
-        self.ask_for_credential(db, whom, Grounds::OwnChange).await.map(|request| request.options)
+    pub async fn ask_for_passkey(&self, whom: Actor) -> Result<Value, ActionError> {
+        self.ask_for_credential(whom, Grounds::OwnChange).await.map(|request| request.options)
     }
 
     /// Asks for a passkey in place of all others, of whatever authenticator.
     ///
     /// # Errors
     /// When the user isn't there, or the database fails.
-    pub async fn ask_for_only_passkey(&self, db: &mut Connection, whom: Actor) -> Result<Value, ActionError> {
-        self.ask_for_credential(db, whom, Grounds::Recovery).await.map(|request| request.options)
+    pub async fn ask_for_only_passkey(&self, whom: Actor) -> Result<Value, ActionError> {
+        self.ask_for_credential(whom, Grounds::Recovery).await.map(|request| request.options)
     }
 
     /// Asks a user for a credential, whatever it will be: a passkey signs the same challenge as a key.
     ///
     /// # Errors
     /// When the user isn't there, or the database fails.
-    pub async fn ask_for_credential(&self, db: &mut Connection, whom: Actor, grounds: Grounds) -> Result<Request, ActionError> {
+    pub async fn ask_for_credential(&self, whom: Actor, grounds: Grounds) -> Result<Request, ActionError> {
+        let mut db = self.storage.begin().await?;
         let present = match grounds {
-            Grounds::OwnChange | Grounds::Code { .. } => credentials::allowed(db, whom.organization, whom.user).await?,
+            Grounds::OwnChange | Grounds::Code { .. } => credentials::allowed(&mut db, whom.organization, whom.user).await?,
             Grounds::Invitation | Grounds::Recovery => Vec::new(),
         };
         let present: Vec<&str> = present.iter().map(|passkey| passkey.credential_id.as_str()).collect();
         // Programs are none of these: theirs is the key that they were made with.
-        let user = users::find(db, whom.organization, whom.user).await?.ok_or(Denial::PeopleOnly)?;
+        let user = users::find(&mut db, whom.organization, whom.user).await?.ok_or(Denial::PeopleOnly)?;
         let owner =
             Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: user.called(), organization: &user.organization_name };
         let begun = self.ceremonies.begin_registration(owner, &present).map_err(ActionError::NewPasskey)?;
         let asked = Asked { whom, challenge: begun.challenge.clone(), ceremony: Some(begun.ceremony), grounds, sealed: None };
-        let id = self.await_credential(db, &asked).await?;
+        let id = self.await_credential(&mut db, &asked).await?;
+        commit(db).await?;
         Ok(Request { id, challenge: begun.challenge, options: begun.options })
     }
 
@@ -129,10 +131,12 @@ impl Road {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn ask_for_recovery_key(&self, db: &mut Connection, whom: Actor) -> Result<Bytes, ActionError> {
+    pub async fn ask_for_recovery_key(&self, whom: Actor) -> Result<Bytes, ActionError> {
         let challenge = Bytes(self.ambient.bytes::<32>().to_vec());
         let asked = Asked { whom, challenge: challenge.to_string(), ceremony: None, grounds: Grounds::OwnChange, sealed: None };
-        self.await_credential(db, &asked).await?;
+        let mut transaction = self.storage.begin().await?;
+        self.await_credential(&mut transaction, &asked).await?;
+        commit(transaction).await?;
         Ok(challenge)
     }
 

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::storage::{
     actions::{self, PreparedAction},
+    commit,
     credentials::{self, AllowedPasskey},
 };
 use app::{
@@ -33,11 +34,12 @@ pub struct Waiting {
 }
 
 impl Road {
-    /// Writes and keeps the document of a change that may be made now, to be signed with this.
+    /// Writes and keeps the document of a change that may be made now, to be signed with this; with it, the request of the API that
+    /// has to come, if one has.
     ///
     /// # Errors
     /// Why it may not be made, or what failed; then nothing was kept.
-    pub async fn prepare(&self, actor: Actor, change: Change, signer: Signer) -> Result<Waiting, ActionError> {
+    pub async fn prepare(&self, actor: Actor, change: Change, signer: Signer, request: Option<&str>) -> Result<Waiting, ActionError> {
         let mut db = self.storage.connection().await?;
         let (identity, held) = held_by_active(&mut db, actor).await?;
         let now = self.ambient.now();
@@ -59,8 +61,14 @@ impl Road {
             nonce: Bytes(self.ambient.bytes::<{ document::NONCE_LENGTH }>().to_vec()),
         };
         let action = PreparedAction { id, organization: actor.organization, user: actor.user, document: document.to_bytes()?, expires_at };
-        actions::insert(&mut db, &action).await?;
         let passkeys = credentials::allowed(&mut db, actor.organization, actor.user).await?;
+        drop(db);
+        let mut transaction = self.storage.begin().await?;
+        actions::insert(&mut transaction, &action).await?;
+        if let Some(request) = request {
+            actions::await_request(&mut transaction, id, request).await?;
+        }
+        commit(transaction).await?;
         Ok(Waiting { action, passkeys })
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     service::Services,
     storage::{
-        actions,
+        actions, commit,
         credentials::{self, AllowedPasskey},
     },
 };
@@ -163,10 +163,9 @@ pub(super) async fn init(
     let change = call.change_of(&mut asking).await?;
     // Whoever holds a connection while waiting for another can wait for ever.
     drop(db);
-    let waiting = services.road.prepare(caller.actor, change, Signer::Passkey).await;
+    let waiting = services.road.prepare(caller.actor, change, Signer::Passkey, Some(&call.text()?)).await;
     let waiting = waiting.map_err(|error| ApiError::of_action(&services, error))?;
     let mut db = caller.connection().await?;
-    actions::await_request(&mut db, waiting.action.id, &call.text()?).await.map_err(caller.failed())?;
     let passkeys = waiting.passkeys.into_iter().map(|AllowedPasskey { credential_id, .. }| AllowedCredential::new(credential_id));
     let keys = credentials::allowed_keys(&mut db, caller.actor.organization, caller.actor.user).await.map_err(caller.failed())?;
     let allowed = Allowed { webauthn: passkeys.collect(), key: keys.into_iter().map(AllowedCredential::new).collect() };
@@ -223,9 +222,10 @@ pub(super) async fn sign(
     let user_action = BASE64URL_NOPAD.encode(&services.ambient.bytes::<32>());
     let proof = serde_json::to_string(&signature.first_factor)
         .map_err(|error| ApiError::from(services.hide(app::refusal::Code::Internal, &error)))?;
-    let mut db = caller.connection().await?;
-    if !actions::keep_proof(&mut db, action, &proof, &hash(&user_action)).await.map_err(caller.failed())? {
+    let mut transaction = services.storage.begin().await.map_err(caller.failed())?;
+    if !actions::keep_proof(&mut transaction, action, &proof, &hash(&user_action)).await.map_err(caller.failed())? {
         return Err(over());
     }
+    commit(transaction).await.map_err(caller.failed())?;
     Ok(Json(UserAction { user_action }))
 }

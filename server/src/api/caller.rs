@@ -7,7 +7,7 @@ use super::{
 use crate::{
     action::{Actor, held_by_active},
     service::Services,
-    storage::{Connection, PooledConnection, StorageError, tokens, users},
+    storage::{Connection, PooledConnection, StorageError, Transaction, commit, tokens, users},
 };
 use app::domain::{
     id::{TokenId, UserId},
@@ -56,6 +56,11 @@ impl Caller {
         self.services.storage.connection().await.map_err(self.failed())
     }
 
+    /// A transaction, for what isn't a change of the organization.
+    pub(super) async fn writing(&self) -> Result<Transaction, ApiError> {
+        self.services.storage.begin().await.map_err(self.failed())
+    }
+
     /// What is answered when the database fails.
     pub(super) fn failed(&self) -> impl Fn(StorageError) -> ApiError + Send + Sync + '_ {
         |error| ApiError::of_storage(&self.services, error)
@@ -75,8 +80,11 @@ impl FromRequestParts<Arc<Services>> for Caller {
         let actor = Actor { organization: token.organization, user: token.user };
         let (identity, may) = held_by_active(&mut db, actor).await.map_err(|error| ApiError::of_action(services, error))?;
         if token.last_used_at.is_none_or(|last| last.plus(NOTED) <= now) {
+            drop(db);
+            let mut db = services.storage.begin().await.map_err(failed)?;
             tokens::note_use(&mut db, token.id, now).await.map_err(failed)?;
             users::note_seen(&mut db, actor.organization, actor.user, now).await.map_err(failed)?;
+            commit(db).await.map_err(failed)?;
         }
         let (whose, is_program) = (identity.owner.unwrap_or(actor.user), !identity.kind.is_person());
         Ok(Self { actor, token: token.id, may, whose, is_program, services: Arc::clone(services) })

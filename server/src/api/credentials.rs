@@ -240,8 +240,7 @@ pub(super) async fn init(
     State(services): State<Arc<Services>>,
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<CredentialChallenge>, ApiError> {
-    let mut db = caller.connection().await?;
-    let request = services.road.ask_for_credential(&mut db, caller.actor, Grounds::OwnChange).await;
+    let request = services.road.ask_for_credential(caller.actor, Grounds::OwnChange).await;
     let request = request.map_err(|error| ApiError::of_action(&services, error))?;
     Ok(Json(challenge(&services, wanted.kind, caller.actor, &request)))
 }
@@ -562,7 +561,9 @@ pub(super) async fn init_with_code(
     let found = services.road.grounds_of_code(&mut db, &wanted.code).await.map_err(of_action)?;
     let (whom, grounds) = found
         .ok_or_else(|| ApiError::new(Code::AlreadyUsed, "This isn't a code that works now: it was used already, or its time is over."))?;
-    let request = services.road.ask_for_credential(&mut db, whom, grounds).await.map_err(of_action)?;
+    // Whoever holds a connection while waiting for another can wait for ever.
+    drop(db);
+    let request = services.road.ask_for_credential(whom, grounds).await.map_err(of_action)?;
     Ok(Json(challenge(&services, wanted.credential_kind, whom, &request)))
 }
 

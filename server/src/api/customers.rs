@@ -85,8 +85,7 @@ pub(super) async fn register(
     let executed = signed.execute().await?;
     let user = executed.created.and_then(|id| id.parse().ok()).ok_or_else(|| ApiError::not_found("user"))?;
     let whom = Actor { organization: signed.caller.actor.organization, user };
-    let mut db = signed.caller.connection().await?;
-    let request = services.road.ask_for_credential(&mut db, whom, Grounds::Invitation).await;
+    let request = services.road.ask_for_credential(whom, Grounds::Invitation).await;
     let request = request.map_err(|error| ApiError::of_action(&services, error))?;
     RegistrationChallenge::new(&services, whom, Purpose::Registration, &request).map(Json)
 }

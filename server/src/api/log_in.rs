@@ -15,7 +15,7 @@ use crate::{
         sign_in::{self, Answer},
     },
     storage::{
-        credentials, sessions,
+        commit, credentials, sessions,
         tokens::{self, Token, TokenKind},
         users,
     },
@@ -135,9 +135,10 @@ pub(super) async fn give_token(services: &Services, client: &Client, whom: Actor
         last_used_at: None,
     };
     let failed = |error| ApiError::of_storage(services, error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
     tokens::insert(&mut db, &token).await.map_err(failed)?;
     services.note(&mut db, whom, ActivityKind::SignedIn, client).await.map_err(failed)?;
+    commit(db).await.map_err(failed)?;
     Ok(SignedIn { token: write_token(services, &token, whom.user)? })
 }
 
@@ -183,7 +184,7 @@ pub(super) async fn out(caller: Caller, body: Bytes) -> Result<Json<Message>, Ap
         return Err(ApiError::denied(&Denial::PeopleOnly));
     }
     let organization = caller.actor.organization;
-    let mut db = caller.connection().await?;
+    let mut db = caller.writing().await?;
     let message = if leaving.all_sessions == Some(true) {
         sessions::delete_of_user(&mut db, organization, caller.actor.user).await.map_err(caller.failed())?;
         "Signed out everywhere."
@@ -191,5 +192,6 @@ pub(super) async fn out(caller: Caller, body: Bytes) -> Result<Json<Message>, Ap
         "Signed out."
     };
     tokens::delete(&mut db, organization, caller.token).await.map_err(caller.failed())?;
+    commit(db).await.map_err(caller.failed())?;
     Ok(Json(Message::new(message)))
 }

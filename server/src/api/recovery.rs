@@ -82,7 +82,8 @@ pub(super) async fn init(
 pub(super) async fn begin(services: &Services, whom: Actor, credential: &str) -> Result<RegistrationChallenge, ApiError> {
     let mut db = services.storage.connection().await.map_err(|error| ApiError::of_storage(services, error))?;
     let key = require_key(services, &mut db, whom, credential).await?;
-    let request = services.road.ask_for_credential(&mut db, whom, Grounds::Recovery).await;
+    drop(db);
+    let request = services.road.ask_for_credential(whom, Grounds::Recovery).await;
     let request = request.map_err(|error| ApiError::of_action(services, error))?;
     let allowed = AllowedRecovery { id: key.credential_id, encrypted_recovery_key: key.sealed.unwrap_or_default() };
     let mut challenge = RegistrationChallenge::new(services, whom, Purpose::Recovery, &request)?;

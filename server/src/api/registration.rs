@@ -160,8 +160,7 @@ pub(super) async fn init(
     let organization = organization(&invited.org_id)?;
     let (user, _) = get_started::check_code(&services, &invited.username, Some(organization), &invited.registration_code).await?;
     let whom = Actor { organization: user.organization, user: user.id };
-    let mut db = services.storage.connection().await.map_err(|error| ApiError::of_storage(&services, error))?;
-    let request = services.road.ask_for_credential(&mut db, whom, Grounds::Invitation).await;
+    let request = services.road.ask_for_credential(whom, Grounds::Invitation).await;
     let request = request.map_err(|error| ApiError::of_action(&services, error))?;
     RegistrationChallenge::new(&services, whom, Purpose::Registration, &request).map(Json)
 }

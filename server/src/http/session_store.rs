@@ -6,7 +6,7 @@ use crate::{
     ambient::Ambient,
     service::session::{IDLE, LONGEST, hash, key, read},
     storage::{
-        Connection, Storage, StorageError,
+        Connection, Storage, StorageError, commit,
         sessions::{self, Session},
         users,
     },
@@ -47,7 +47,7 @@ impl fmt::Debug for DatabaseSessions {
 #[async_trait]
 impl SessionStore for DatabaseSessions {
     async fn create(&self, record: &mut Record) -> Result<()> {
-        let mut db = self.storage.connection().await.map_err(backend)?;
+        let mut db = self.storage.begin().await.map_err(backend)?;
         let now = self.ambient.now();
         // The id is 128 random bits by tower-sessions: if it is taken, something is broken, and the insert says so.
         let session = Session {
@@ -61,16 +61,17 @@ impl SessionStore for DatabaseSessions {
             expires_at: end(record).min(now.plus(LONGEST)),
         };
         sessions::insert(&mut db, &session).await.map_err(backend)?;
-        note_seen(&mut db, record, now).await.map_err(backend)
+        note_seen(&mut db, record, now).await.map_err(backend)?;
+        commit(db).await.map_err(backend)
     }
 
     async fn save(&self, record: &Record) -> Result<()> {
-        let mut db = self.storage.connection().await.map_err(backend)?;
+        let mut db = self.storage.begin().await.map_err(backend)?;
         // One that was ended meanwhile stays ended; that is no error of this request.
         sessions::update(&mut db, &hash(record.id), user(record), &encode(record)?, end(record), self.ambient.now())
             .await
             .map_err(backend)?;
-        Ok(())
+        commit(db).await.map_err(backend)
     }
 
     async fn load(&self, id: &Id) -> Result<Option<Record>> {
@@ -83,16 +84,20 @@ impl SessionStore for DatabaseSessions {
         let expiry_date =
             OffsetDateTime::from_unix_timestamp(expires_at.as_millis() / 1000).map_err(|error| Error::Decode(error.to_string()))?;
         let record = Record { id: *id, data, expiry_date };
+        drop(db);
         if last_seen_at.plus(NOTED_EVERY) < now {
+            let mut db = self.storage.begin().await.map_err(backend)?;
             sessions::touch(&mut db, &id_hash, now).await.map_err(backend)?;
             note_seen(&mut db, &record, now).await.map_err(backend)?;
+            commit(db).await.map_err(backend)?;
         }
         Ok(Some(record))
     }
 
     async fn delete(&self, id: &Id) -> Result<()> {
-        let mut db = self.storage.connection().await.map_err(backend)?;
-        sessions::delete(&mut db, &hash(*id)).await.map_err(backend)
+        let mut db = self.storage.begin().await.map_err(backend)?;
+        sessions::delete(&mut db, &hash(*id)).await.map_err(backend)?;
+        commit(db).await.map_err(backend)
     }
 }
 

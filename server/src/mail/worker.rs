@@ -13,7 +13,7 @@ use super::{
     transport::{Accepted, DeliveryError, Outgoing, Transport},
 };
 use crate::storage::{
-    Storage, StorageError,
+    Storage, StorageError, commit,
     outbox::{self, QueuedMail},
 };
 use app::domain::time::Timestamp;
@@ -58,7 +58,9 @@ pub async fn deliver_due(storage: &Storage, outbox: &Outbox, transport: &dyn Tra
 async fn deliver_next(storage: &Storage, outbox: &Outbox, transport: &dyn Transport) -> Result<bool, StorageError> {
     let now = outbox.ambient.now();
     // No connection is held while a mail server takes its time.
-    let claimed = outbox::claim(&mut *storage.connection().await?, now, LEASE).await;
+    let mut transaction = storage.begin().await?;
+    let claimed = outbox::claim(&mut transaction, now, LEASE).await;
+    commit(transaction).await?;
     let mail = match claimed {
         Ok(Some(mail)) => mail,
         Ok(None) => return Ok(false),
@@ -122,7 +124,7 @@ fn backoff(attempts: u32) -> Duration {
 /// Logs get the mail's id and, of failures, the mail server's words (which may name the recipient); nothing of the text.
 async fn record(storage: &Storage, mail: &QueuedMail, outcome: Outcome, now: Timestamp) -> Result<(), StorageError> {
     let (id, attempt) = (mail.id, mail.attempts);
-    let mut db = storage.connection().await?;
+    let mut db = storage.begin().await?;
     match outcome {
         Outcome::Sent(answer) => {
             tracing::info!(mail = %id, attempt, "mail sent");
@@ -140,7 +142,8 @@ async fn record(storage: &Storage, mail: &QueuedMail, outcome: Outcome, now: Tim
             tracing::error!(mail = %id, attempt, %answer, "mail given up");
             outbox::mark_refused(&mut db, id, &answer, now).await
         }
-    }
+    }?;
+    commit(db).await
 }
 
 #[cfg(test)]
@@ -225,7 +228,7 @@ pub(super) mod tests {
         pub async fn queue(&self, message: &Message) {
             let mut transaction = self.storage.begin().await.unwrap();
             self.outbox.queue(&mut transaction, message, self.organization, self.user, Self::expiry()).await.unwrap();
-            crate::storage::commit(transaction).await.unwrap();
+            commit(transaction).await.unwrap();
         }
 
         pub async fn waiting(&self) -> Vec<QueuedMail> {

@@ -4,7 +4,7 @@ use super::{RequestBackend, activity, change::refused, sign_in::signed_out, user
 use crate::{
     action::{Actor, Event},
     storage::{
-        Connection, StorageError, challenges, credentials,
+        Connection, StorageError, challenges, commit, credentials,
         users::{self as storage_users, User},
     },
 };
@@ -51,7 +51,10 @@ pub(super) async fn start_kit_test(backend: &RequestBackend) -> Result<KitTest, 
     let (id, challenge) = (ChallengeId::from_bytes(ambient.bytes()), BASE64URL_NOPAD.encode(&ambient.bytes::<32>()));
     let waiting = Waiting { kit: key.id, challenge };
     let state = serde_json::to_string(&waiting).map_err(|error| backend.hide(Code::Internal, &error))?;
+    drop(db);
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     challenges::insert(&mut db, id, &state, ambient.now().plus(TEST)).await.map_err(failed)?;
+    commit(db).await.map_err(failed)?;
     Ok(KitTest { id, challenge: waiting.challenge, salt: key.salt })
 }
 
@@ -60,6 +63,8 @@ pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, s
     let (mut db, actor) = backend.active().await?;
     let key = own_kit(backend, &mut db, actor).await?;
     let now = backend.services.ambient.now();
+    drop(db);
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     let state = challenges::take(&mut db, id, now).await.map_err(failed)?;
     // Whatever else waits there, as a sign-in, isn't one of these.
     let waiting = state.and_then(|state| serde_json::from_str::<Waiting>(&state).ok()).filter(|waiting| waiting.kit == key.id);
@@ -71,6 +76,7 @@ pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, s
     let signed = decode(&waiting.challenge).zip(decode(signature));
     if signed.is_none_or(|(challenge, signature)| verify_recovery_test(&public_key, &challenge, &signature).is_err()) {
         backend.note(&mut db, actor, ActivityKind::KitTestRefused).await.map_err(failed)?;
+        commit(db).await.map_err(failed)?;
         return Err(Refusal::new(
             Code::WrongKit,
             "This code is written correctly, but it isn't of your present kit. Perhaps it belongs to another account, or to a kit that was replaced.",
@@ -83,12 +89,14 @@ pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, s
         .tell_active(&mut db, actor, &Event::kit_tested(), &backend.client)
         .await
         .map_err(|error| refused(backend, error))?;
-    backend.note(&mut db, actor, ActivityKind::KitTested).await.map_err(failed)
+    backend.note(&mut db, actor, ActivityKind::KitTested).await.map_err(failed)?;
+    commit(db).await.map_err(failed)
 }
 
 pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
-    let (mut db, actor) = backend.active().await?;
-    backend.services.road.ask_for_passkey(&mut db, actor).await.map_err(|error| refused(backend, error))
+    let (db, actor) = backend.active().await?;
+    drop(db);
+    backend.services.road.ask_for_passkey(actor).await.map_err(|error| refused(backend, error))
 }
 
 pub(super) async fn kit_identity(backend: &RequestBackend) -> Result<KitIdentity, Refusal> {
@@ -111,8 +119,9 @@ pub(super) fn identity(backend: &RequestBackend, user: User) -> KitIdentity {
 }
 
 pub(super) async fn start_kit(backend: &RequestBackend) -> Result<Bytes, Refusal> {
-    let (mut db, actor) = backend.active().await?;
-    backend.services.road.ask_for_recovery_key(&mut db, actor).await.map_err(|error| refused(backend, error))
+    let (db, actor) = backend.active().await?;
+    drop(db);
+    backend.services.road.ask_for_recovery_key(actor).await.map_err(|error| refused(backend, error))
 }
 
 async fn own_kit(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<credentials::RecoveryKey, Refusal> {

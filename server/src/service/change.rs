@@ -33,7 +33,7 @@ pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<
         }
         _ => {}
     }
-    let waiting = backend.services.road.prepare(actor, change, Signer::Passkey).await.map_err(|error| refused(backend, error))?;
+    let waiting = backend.services.road.prepare(actor, change, Signer::Passkey, None).await.map_err(|error| refused(backend, error))?;
     let credentials: Vec<Value> = waiting
         .passkeys
         .iter()

@@ -145,7 +145,7 @@ pub async fn check_code(
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
     services.limits.code(&email)?;
     let failed = |error| services.storage_failed(error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
     let user = find_user(&mut db, &email, organization).await.map_err(failed)?;
     let codes = match &user {
         Some(user) => registrations::newest_codes(&mut db, user.id).await.map_err(failed)?,
@@ -156,8 +156,8 @@ pub async fn check_code(
         Some(code) => registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?,
         None => false,
     };
-    // The comparison takes a while, and connections are few.
-    drop(db);
+    // The comparison takes a while, and others want to write.
+    commit(db).await.map_err(failed)?;
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
     let found = services.codes.find(typed.digits(), hashes, CODES_COMPARED).await.map_err(|error| services.hide(Code::Internal, &error))?;
     let (Some(user), Some(code)) = (user, found.and_then(|place| codes.get(place))) else { return Err(wrong_code()) };
@@ -179,9 +179,9 @@ pub async fn check_code(
             "This code was stopped after five wrong tries. Send a new code; your account is untouched.",
         ));
     }
-    let mut db = services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
     registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
-    drop(db);
+    commit(db).await.map_err(failed)?;
     if code.expires_at <= services.ambient.now() {
         return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its four hours are over. Send a new code."));
     }
@@ -241,13 +241,13 @@ pub(super) async fn keep_passkey(backend: &RequestBackend, response: Value) -> R
         Refusal::new(Code::PasskeyRefused, "The new passkey couldn't be verified. Nothing was saved. Try again, or use another device.")
     })?;
     let failed = |error| backend.storage_failed(error);
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     if credentials::find_passkey(&mut db, &passkey.credential_id).await.map_err(failed)?.is_some() {
         return Err(taken());
     }
     let json = serde_json::to_string(&passkey).map_err(|error| backend.hide(Code::Internal, &error))?;
     if registrations::keep_passkey(&mut db, row.id, &json).await.map_err(failed)? {
-        Ok(())
+        commit(db).await.map_err(failed)
     } else {
         Err(Refusal::new(Code::BadRequest, "A passkey was made for this registration already. Go on with the recovery kit."))
     }

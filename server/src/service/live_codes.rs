@@ -2,7 +2,10 @@
 //! they mean, and how long it takes tells nothing about how many there are.
 
 use super::{Services, get_started::CODE_TRIES};
-use crate::storage::registrations::{self, LiveCode, Purpose};
+use crate::storage::{
+    commit,
+    registrations::{self, LiveCode, Purpose},
+};
 use app::{
     domain::text::EmailAddress,
     refusal::{Code, Refusal},
@@ -23,14 +26,14 @@ pub(super) struct Tried {
 pub(super) async fn compare(services: &Services, email: &EmailAddress, purpose: Purpose, typed: &str) -> Result<Tried, Refusal> {
     services.limits.code(email)?;
     let failed = |error| services.storage_failed(error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
     let codes = registrations::live_codes(&mut db, email, purpose).await.map_err(failed)?;
     let mut has_tries = Vec::new();
     for code in &codes {
         has_tries.push(registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?);
     }
-    // The comparison takes a while, and connections are few.
-    drop(db);
+    // The comparison takes a while, and others want to write.
+    commit(db).await.map_err(failed)?;
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
     let found = services.codes.find(typed, hashes, COMPARED).await.map_err(|error| services.hide(Code::Internal, &error))?;
     Ok(Tried { found: found.map(|place| (codes[place].clone(), has_tries[place])), codes })

@@ -127,7 +127,7 @@ impl Services {
 
     /// What is said of a failure of the database.
     pub fn storage_failed(&self, error: StorageError) -> Refusal {
-        let code = if matches!(error, StorageError::Unavailable(_)) { Code::Unavailable } else { Code::Internal };
+        let code = if matches!(error, StorageError::Unavailable(_) | StorageError::NotSaved) { Code::Unavailable } else { Code::Internal };
         self.hide(code, &error)
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     action::Actor,
     code::DeviceCode,
     storage::{
-        PooledConnection, challenges, credentials,
+        PooledConnection, challenges, commit, credentials,
         registrations::{self, NewCode, Purpose},
         users::{self, User},
     },
@@ -69,7 +69,7 @@ pub(super) async fn offer(backend: &RequestBackend) -> Result<DeviceOffer, Refus
     let purpose = Purpose::Device;
     let new = NewCode { id, organization: actor.organization, user: actor.user, purpose, hash: &hash, created_at: now, expires_at };
     registrations::replace_code(&mut transaction, new).await.map_err(failed)?;
-    crate::storage::commit(transaction).await.map_err(failed)?;
+    commit(transaction).await.map_err(failed)?;
     Ok(DeviceOffer { id, code: code.to_string(), origin: services.config.origin_text(), expires_at, life: millis(CODE_LIFE) })
 }
 
@@ -98,12 +98,12 @@ pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str
     let now = services.ambient.now();
     let (code, _) = found.filter(|(code, has_try)| *has_try && now < code.expires_at).ok_or_else(wrong_code)?;
     let failed = |error| backend.storage_failed(error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
     // One use: of two that type it at the same time exactly one goes on.
     if !registrations::end_code(&mut db, code.id, now).await.map_err(failed)? {
         return Err(wrong_code());
     }
-    drop(db);
+    commit(db).await.map_err(failed)?;
     let whom = Actor { organization: code.organization, user: code.user };
     backend.begin_addition(Adding { whom, offer: code.id, expires_at: now.plus(ADDITION) }).await
 }
@@ -130,8 +130,9 @@ pub(super) async fn addition(backend: &RequestBackend) -> Result<Addition, Refus
 }
 
 pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
-    let Current { mut db, adding, .. } = current(backend).await?;
-    backend.services.road.ask_for_passkey(&mut db, adding.whom).await.map_err(|error| refused(backend, error))
+    let Current { db, adding, .. } = current(backend).await?;
+    drop(db);
+    backend.services.road.ask_for_passkey(adding.whom).await.map_err(|error| refused(backend, error))
 }
 
 pub(super) async fn present(backend: &RequestBackend, passkey: NewPasskey) -> Result<(), Refusal> {
@@ -144,8 +145,10 @@ pub(super) async fn present(backend: &RequestBackend, passkey: NewPasskey) -> Re
     let presented = Presented { passkey, name, from: backend.client.in_words() };
     let state = serde_json::to_string(&Waiting { whom: adding.whom, presented }).map_err(|error| backend.hide(Code::Internal, &error))?;
     let until = backend.services.ambient.now().plus(ADDITION);
+    drop(db);
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     match challenges::insert(&mut db, presented_under(adding.offer), &state, until).await {
-        Ok(()) => Ok(()),
+        Ok(()) => commit(db).await.map_err(failed),
         Err(crate::storage::StorageError::Conflict(_)) => Err(Refusal::new(
             Code::Conflict,
             "A passkey was made with this code already. Confirm that one, or begin again with a new code.",

@@ -174,10 +174,11 @@ pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, 
         return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its ten minutes are over. Ask for a new one."));
     }
     let failed = |error| services.storage_failed(error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
     for code in &codes {
         registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
     }
+    commit(db).await.map_err(failed)?;
     Ok(Actor { organization: code.organization, user: code.user })
 }
 
@@ -185,11 +186,12 @@ pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, 
 fn note_refused(services: &Arc<Services>, client: &Client, whom: Vec<Actor>) {
     let (later, client) = (Arc::clone(services), client.clone());
     tokio::spawn(async move {
-        let Ok(mut db) = later.storage.connection().await else { return };
+        let Ok(mut db) = later.storage.begin().await else { return };
         for actor in whom {
             // What can't be noted is still refused.
             let _ = later.note(&mut db, actor, ActivityKind::RecoveryRefused, &client).await;
         }
+        let _ = commit(db).await;
     });
 }
 
@@ -205,24 +207,29 @@ pub(super) async fn recovery(backend: &RequestBackend) -> Result<Recovery, Refus
 }
 
 pub(super) async fn prove_kit(backend: &RequestBackend, signature: &Bytes) -> Result<(), Refusal> {
-    let Current { mut db, recovering, kit, .. } = current(backend).await?;
+    let Current { db, recovering, kit, .. } = current(backend).await?;
     let public_key = Bytes::decode(&kit.public_key).and_then(|key| <[u8; 32]>::try_from(key.0).ok());
     if public_key.is_some_and(|key| verify_recovery_test(&key, &recovering.challenge.0, &signature.0).is_ok()) {
         return Ok(());
     }
-    backend.note(&mut db, recovering.whom, ActivityKind::RecoveryRefused).await.map_err(|error| backend.storage_failed(error))?;
+    drop(db);
+    let failed = |error| backend.storage_failed(error);
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
+    backend.note(&mut db, recovering.whom, ActivityKind::RecoveryRefused).await.map_err(failed)?;
+    commit(db).await.map_err(failed)?;
     Err(refused(backend, ActionError::NotTheirKit))
 }
 
 pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
-    let Current { mut db, recovering, .. } = current(backend).await?;
-    backend.services.road.ask_for_only_passkey(&mut db, recovering.whom).await.map_err(|error| explained(backend, error))
+    let Current { db, recovering, .. } = current(backend).await?;
+    drop(db);
+    backend.services.road.ask_for_only_passkey(recovering.whom).await.map_err(|error| explained(backend, error))
 }
 
 pub(super) async fn prepare(backend: &RequestBackend, change: AccountChange) -> Result<PreparedRecovery, Refusal> {
     let Current { recovering, .. } = current(backend).await?;
     let change = Change::OwnAccount(change);
-    let waiting = backend.services.road.prepare(recovering.whom, change, Signer::RecoveryKey).await;
+    let waiting = backend.services.road.prepare(recovering.whom, change, Signer::RecoveryKey, None).await;
     let waiting = waiting.map_err(|error| explained(backend, error))?;
     Ok(PreparedRecovery { action: waiting.action.id, document: Bytes(waiting.action.document) })
 }
@@ -234,9 +241,9 @@ pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature
     let executed = backend.services.road.commit(whom, action, Proof::RecoveryKey(&signature.0), &backend.client).await;
     let executed = executed.map_err(|error| explained(backend, error))?;
     let failed = |error| backend.storage_failed(error);
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     backend.note(&mut db, whom, ActivityKind::Recovered).await.map_err(failed)?;
-    drop(db);
+    commit(db).await.map_err(failed)?;
     backend.begin_session(whom).await.map_err(|refusal| Refusal {
         message: "Your account is recovered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
         ..refusal

@@ -1,7 +1,7 @@
 //! What a session remembers: who is signed in, or which registration this browser is in. A new id at every step up.
 
 use super::{RequestBackend, other_device::Adding, recovery::Recovering};
-use crate::action::Actor;
+use crate::{action::Actor, storage::commit};
 use app::{
     domain::{activity::ActivityKind, id::RegistrationId, time::Timestamp},
     refusal::{Code, Refusal},
@@ -55,8 +55,9 @@ impl RequestBackend {
     pub(super) async fn begin_session(&self, signed_in: Actor) -> Result<(), Refusal> {
         self.begin(key::SIGNED_IN, signed_in, LONGEST).await?;
         let failed = |error| self.storage_failed(error);
-        let mut db = self.services.storage.connection().await.map_err(failed)?;
-        self.note(&mut db, signed_in, ActivityKind::SignedIn).await.map_err(failed)
+        let mut db = self.services.storage.begin().await.map_err(failed)?;
+        self.note(&mut db, signed_in, ActivityKind::SignedIn).await.map_err(failed)?;
+        commit(db).await.map_err(failed)
     }
 
     /// Binds a registration to this browser, under a new session id. Whoever was signed in here no longer is.

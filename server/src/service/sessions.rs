@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     action::{Actor, Event},
-    storage::{Connection, sessions},
+    storage::{Connection, commit, sessions},
 };
 use app::{
     domain::{activity::ActivityKind, browser},
@@ -40,28 +40,32 @@ pub(super) async fn list(backend: &RequestBackend) -> Result<SessionList, Refusa
 /// Whether it was this browser's.
 pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<bool, Refusal> {
     let failed = |error| backend.storage_failed(error);
-    let (mut db, actor) = backend.active().await?;
+    let (db, actor) = backend.active().await?;
+    // Whoever holds a connection while waiting for another can wait for ever.
+    drop(db);
     if backend.session_hash().as_deref() == Some(id) {
-        // Signing out takes connections of its own: whoever holds one while waiting for another can wait for ever.
-        drop(db);
         sign_out(backend).await?;
         return Ok(true);
     }
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     if sessions::delete_own(&mut db, actor.organization, actor.user, id).await.map_err(failed)? {
         note_ended(backend, &mut db, actor).await?;
     }
+    commit(db).await.map_err(failed)?;
     Ok(false)
 }
 
 pub(super) async fn end_others(backend: &RequestBackend) -> Result<(), Refusal> {
     let failed = |error| backend.storage_failed(error);
-    let (mut db, actor) = backend.active().await?;
+    let (db, actor) = backend.active().await?;
+    drop(db);
     // Nobody is signed in without a session.
     let this = backend.session_hash().ok_or_else(signed_out)?;
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     if sessions::delete_others(&mut db, actor.organization, actor.user, &this).await.map_err(failed)? > 0 {
         note_ended(backend, &mut db, actor).await?;
     }
-    Ok(())
+    commit(db).await.map_err(failed)
 }
 
 async fn note_ended(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<(), Refusal> {

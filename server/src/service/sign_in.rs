@@ -6,7 +6,7 @@ use crate::{
     client::Client,
     passkey::{Signature, Stored},
     storage::{
-        Connection, challenges, credentials, permissions, sessions,
+        Connection, challenges, commit, credentials, permissions, sessions,
         users::{self, User},
     },
 };
@@ -70,8 +70,9 @@ pub async fn begin(services: &Services, expected: Option<Expected>) -> Result<Be
     let waiting = Waiting { ceremony: begun.ceremony, challenge: begun.challenge.clone(), expected };
     let waiting = serde_json::to_string(&waiting).map_err(|error| services.hide(Code::Internal, &error))?;
     let failed = |error| services.storage_failed(error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
     challenges::insert(&mut db, id, &waiting, services.ambient.now().plus(CHALLENGE)).await.map_err(failed)?;
+    commit(db).await.map_err(failed)?;
     Ok(Begun { id, challenge: begun.challenge, options: begun.options })
 }
 
@@ -94,16 +95,22 @@ pub async fn verify(
     answer: Result<Answer, Refusal>,
 ) -> Result<Actor, Refusal> {
     let failed = |error| services.storage_failed(error);
-    let mut db = services.storage.connection().await.map_err(failed)?;
-    let waiting = challenges::take(&mut db, challenge, services.ambient.now()).await.map_err(failed)?;
+    let mut transaction = services.storage.begin().await.map_err(failed)?;
+    let waiting = challenges::take(&mut transaction, challenge, services.ambient.now()).await.map_err(failed)?;
+    commit(transaction).await.map_err(failed)?;
     // Whatever else waits there isn't a sign-in.
     let waiting: Waiting = waiting
         .and_then(|waiting| serde_json::from_str(&waiting).ok())
         .ok_or_else(|| Refusal::new(Code::BadRequest, "That took longer than five minutes, or was sent twice. Try again."))?;
-    match answer? {
+    let answer = answer?;
+    let mut db = services.storage.begin().await.map_err(failed)?;
+    let outcome = match answer {
         Answer::Passkey(signature) => verify_passkey(services, client, &mut db, waiting, &signature).await,
         Answer::Key(proof) => verify_key(services, client, &mut db, waiting, &proof).await,
-    }
+    };
+    // What was noted about a refusal stays, too.
+    commit(db).await.map_err(failed)?;
+    outcome
 }
 
 async fn verify_passkey(
@@ -205,8 +212,9 @@ pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, res
 pub(super) async fn sign_out(backend: &RequestBackend) -> Result<(), Refusal> {
     if let Some(whom) = backend.signed_in().await? {
         let failed = |error| backend.storage_failed(error);
-        let mut db = backend.services.storage.connection().await.map_err(failed)?;
+        let mut db = backend.services.storage.begin().await.map_err(failed)?;
         backend.note(&mut db, whom, ActivityKind::SignedOut).await.map_err(failed)?;
+        commit(db).await.map_err(failed)?;
     }
     backend.end_session().await
 }
@@ -214,10 +222,10 @@ pub(super) async fn sign_out(backend: &RequestBackend) -> Result<(), Refusal> {
 pub(super) async fn sign_out_everywhere(backend: &RequestBackend) -> Result<(), Refusal> {
     let failed = |error| backend.storage_failed(error);
     let signed_in = backend.signed_in().await?.ok_or_else(signed_out)?;
-    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let mut db = backend.services.storage.begin().await.map_err(failed)?;
     sessions::delete_of_user(&mut db, signed_in.organization, signed_in.user).await.map_err(failed)?;
     backend.note(&mut db, signed_in, ActivityKind::SignedOutEverywhere).await.map_err(failed)?;
-    drop(db);
+    commit(db).await.map_err(failed)?;
     backend.end_session().await
 }
 

@@ -2,7 +2,7 @@
 //! old activity.
 
 use super::{Services, session::IDLE};
-use crate::storage::{StorageError, actions, activity, challenges, organizations, outbox, registrations, sessions, tokens};
+use crate::storage::{StorageError, actions, activity, challenges, commit, organizations, outbox, registrations, sessions, tokens};
 use std::time::Duration;
 
 /// An organization that isn't activated by then is removed.
@@ -14,11 +14,11 @@ const ACTIVITY: Duration = Duration::from_hours(90 * 24);
 /// Sweeps once.
 ///
 /// # Errors
-/// When the database fails; what was removed until then stays removed.
+/// When the database fails; then nothing was removed.
 pub async fn sweep(services: &Services) -> Result<(), StorageError> {
     let now = services.ambient.now();
     services.limits.forget_idle();
-    let mut db = services.storage.connection().await?;
+    let mut db = services.storage.begin().await?;
     let organizations = organizations::remove_never_activated(&mut db, now.minus(NEVER_ACTIVATED)).await?;
     let registrations = registrations::remove_expired(&mut db, now).await?;
     let actions = actions::remove_expired(&mut db, now).await?;
@@ -27,6 +27,7 @@ pub async fn sweep(services: &Services) -> Result<(), StorageError> {
     let tokens = tokens::remove_expired(&mut db, now).await?;
     let mails = outbox::remove_expired(&mut db, now).await?;
     let events = activity::remove_before(&mut db, now.minus(ACTIVITY)).await?;
+    commit(db).await?;
     if organizations + registrations + actions + challenges + sessions + tokens + mails + events > 0 {
         tracing::info!(organizations, registrations, actions, challenges, sessions, tokens, mails, events, "removed what ran out");
     }

@@ -21,6 +21,7 @@ pub mod registrations;
 pub mod sessions;
 pub mod tokens;
 pub mod users;
+mod writer;
 
 use app::domain::time::Timestamp;
 use sqlx::{
@@ -28,8 +29,13 @@ use sqlx::{
     any::{AnyPoolOptions, install_default_drivers},
     pool::PoolConnection,
 };
-use std::{str::FromStr, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    str::FromStr,
+    time::Duration,
+};
 use url::Url;
+use writer::{Turn, Writer};
 
 /// A failure of storage, by what can be done about it.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +57,9 @@ pub enum StorageError {
     /// Anything else the driver says.
     #[error("the database refused")]
     Driver(#[source] sqlx::Error),
+    /// The commit failed; nothing was changed.
+    #[error("the database couldn't save it")]
+    NotSaved,
     /// The schema couldn't be brought up to date.
     #[error("the database's schema couldn't be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -131,14 +140,42 @@ pub type Connection = AnyConnection;
 /// One of the pool's, given back when it is dropped.
 pub type PooledConnection = PoolConnection<Any>;
 
-/// Several statements, all of them or none: dropped without [`Transaction::commit`], it leaves nothing behind.
-pub type Transaction = sqlx::Transaction<'static, Any>;
+/// Several statements, all of them or none: dropped without [`commit`], it leaves nothing behind.
+pub struct Transaction(Kind);
+
+enum Kind {
+    /// It has a connection of its own, beside others: PostgreSQL locks rows.
+    Own(sqlx::Transaction<'static, Any>),
+    /// It shares its commit: SQLite has one writer.
+    Shared(Turn),
+}
+
+impl Deref for Transaction {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match &self.0 {
+            Kind::Own(transaction) => transaction,
+            Kind::Shared(turn) => turn,
+        }
+    }
+}
+
+impl DerefMut for Transaction {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match &mut self.0 {
+            Kind::Own(transaction) => transaction,
+            Kind::Shared(turn) => turn,
+        }
+    }
+}
 
 /// The pool of connections.
 #[derive(Clone)]
 pub struct Storage {
     pool: AnyPool,
-    writes_at_begin: bool,
+    /// SQLite's.
+    writer: Option<Writer>,
 }
 
 impl Storage {
@@ -156,31 +193,10 @@ impl Storage {
             DatabaseUrl::Sqlite(url) => (with_mode(url), true),
             DatabaseUrl::Postgres(url) => (url.to_string(), false),
         };
-        let pool = AnyPoolOptions::new()
-            .max_connections(Self::CONNECTIONS)
-            .acquire_timeout(Self::PATIENCE)
-            .after_connect(move |connection, _| {
-                Box::pin(async move {
-                    let settings: &[&'static str] = if is_sqlite {
-                        &[
-                            "PRAGMA busy_timeout = 5000",
-                            "PRAGMA journal_mode = WAL",
-                            "PRAGMA synchronous = FULL",
-                            "PRAGMA foreign_keys = ON",
-                        ]
-                    } else {
-                        &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"]
-                    };
-                    for setting in settings {
-                        sqlx::query(*setting).execute(&mut *connection).await?;
-                    }
-                    Ok(())
-                })
-            })
-            .connect(&address)
-            .await?;
+        let pool = open_pool(&address, is_sqlite, Self::CONNECTIONS).await?;
+        let writer = if is_sqlite { Some(Writer::new(open_pool(&address, is_sqlite, 1).await?)) } else { None };
         sqlx::migrate!("./migrations").run(&pool).await?;
-        let storage = Self { pool, writes_at_begin: is_sqlite };
+        let storage = Self { pool, writer };
         if history::lacks_roots(&mut *storage.connection().await?).await? {
             let mut transaction = storage.begin().await?;
             history::complete_roots(&mut transaction).await?;
@@ -197,13 +213,15 @@ impl Storage {
         Ok(self.pool.acquire().await?)
     }
 
-    /// Begins a transaction that will write. On SQLite it takes the write lock at once: a transaction that first reads and
-    /// then writes would otherwise be refused when another one wrote in between.
+    /// Begins a transaction that will write. On SQLite, those that come at the same time are committed together.
     ///
     /// # Errors
     /// When no connection is free, or the lock isn't, in time.
     pub async fn begin(&self) -> Result<Transaction, StorageError> {
-        if self.writes_at_begin { Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?) } else { Ok(self.pool.begin().await?) }
+        Ok(Transaction(match &self.writer {
+            Some(writer) => Kind::Shared(writer.begin().await?),
+            None => Kind::Own(self.pool.begin().await?),
+        }))
     }
 
     /// Whether the database answers.
@@ -217,8 +235,31 @@ impl Storage {
 
     /// Ends all connections.
     pub async fn close(&self) {
+        if let Some(writer) = &self.writer {
+            writer.close().await;
+        }
         self.pool.close().await;
     }
+}
+
+async fn open_pool(address: &str, is_sqlite: bool, connections: u32) -> Result<AnyPool, sqlx::Error> {
+    let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(Storage::PATIENCE);
+    // A file doesn't go away like a server does.
+    let options = options.test_before_acquire(!is_sqlite);
+    let options = options.after_connect(move |connection, _| {
+        Box::pin(async move {
+            let settings: &[&'static str] = if is_sqlite {
+                &["PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON"]
+            } else {
+                &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"]
+            };
+            for setting in settings {
+                sqlx::query(*setting).execute(&mut *connection).await?;
+            }
+            Ok(())
+        })
+    });
+    options.connect(address).await
 }
 
 /// Saves what the transaction did.
@@ -226,7 +267,10 @@ impl Storage {
 /// # Errors
 /// When the database couldn't; then nothing was saved.
 pub async fn commit(transaction: Transaction) -> Result<(), StorageError> {
-    Ok(transaction.commit().await?)
+    match transaction.0 {
+        Kind::Own(transaction) => Ok(transaction.commit().await?),
+        Kind::Shared(turn) => turn.commit().await,
+    }
 }
 
 /// Creates the file where there is none, unless the URL says otherwise.

@@ -21,6 +21,7 @@ use server::storage::{
     organizations, sessions, users,
 };
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 on_both_databases!(
     a_new_database_is_ready_and_empty,
@@ -28,6 +29,8 @@ on_both_databases!(
     two_servers_share_one_database,
     servers_that_start_at_once_bring_the_schema_up_once,
     a_transaction_is_whole_or_nothing,
+    transactions_at_the_same_time_do_not_sink_each_other,
+    whoever_goes_away_leaves_nobody_waiting,
     an_address_is_taken_once_in_an_organization_however_it_is_written,
     a_credential_id_is_taken_once_anywhere,
     a_challenge_is_taken_once,
@@ -136,6 +139,58 @@ async fn a_transaction_is_whole_or_nothing(database: &TestDatabase) {
     assert_eq!(app.count("organizations").await, 1);
 }
 
+/// Some are dropped, some fail in the middle, some are left while they wait; the others are saved, all of them.
+async fn transactions_at_the_same_time_do_not_sink_each_other(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let id = |number: u8| ChallengeId::from_bytes([number; 16]);
+    let until = app.services.ambient.now().plus(Duration::from_mins(5));
+    let mut tasks = JoinSet::new();
+    for number in 0..150_u8 {
+        let storage = app.services.storage.clone();
+        tasks.spawn(async move {
+            let mut transaction = storage.begin().await.unwrap();
+            challenges::insert(&mut transaction, id(number), "", until).await.unwrap();
+            match number % 3 {
+                0 => drop(transaction),
+                1 => {
+                    let twice = challenges::insert(&mut transaction, id(number), "", until).await;
+                    assert!(matches!(twice, Err(StorageError::Conflict(_))), "{twice:?}");
+                }
+                _ => commit(transaction).await.unwrap(),
+            }
+            number
+        });
+    }
+    while let Some(number) = tasks.join_next().await.transpose().unwrap() {
+        // Whoever was told that it is saved finds it, on any connection.
+        let found = challenges::find(&mut *app.connection().await, id(number), until.minus(Duration::from_mins(5))).await.unwrap();
+        assert!(number % 3 != 2 || found.is_some(), "{number}");
+    }
+    assert_eq!(app.count("challenges").await, 50);
+}
+
+async fn whoever_goes_away_leaves_nobody_waiting(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let until = app.services.ambient.now().plus(Duration::from_mins(5));
+    let mut tasks = JoinSet::new();
+    for number in 0..100_u8 {
+        let storage = app.services.storage.clone();
+        let work = async move {
+            let mut transaction = storage.begin().await.unwrap();
+            challenges::insert(&mut transaction, ChallengeId::from_bytes([number; 16]), "", until).await.unwrap();
+            commit(transaction).await.unwrap();
+        };
+        // At a different place of the work each time.
+        let patience = Duration::from_micros(u64::from(number) * 150);
+        tasks.spawn(async move { tokio::time::timeout(patience, work).await.is_ok() });
+    }
+    let saved = tasks.join_all().await.into_iter().filter(|is_saved| *is_saved).count();
+    // The next one gets its turn, and what was acknowledged is there.
+    let transaction = app.services.storage.begin().await.unwrap();
+    commit(transaction).await.unwrap();
+    assert!(app.count("challenges").await >= i64::try_from(saved).unwrap());
+}
+
 async fn an_address_is_taken_once_in_an_organization_however_it_is_written(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let now = app.services.ambient.now();
@@ -199,7 +254,7 @@ async fn a_challenge_is_taken_once(database: &TestDatabase) {
     let now = app.services.ambient.now();
     let id = ChallengeId::from_bytes([1; 16]);
     challenges::insert(&mut *app.connection().await, id, "state", now.plus(Duration::from_mins(5))).await.unwrap();
-    let mut taking = tokio::task::JoinSet::new();
+    let mut taking = JoinSet::new();
     for _ in 0..12 {
         let app = app.clone();
         taking.spawn(async move { challenges::take(&mut *app.connection().await, id, now).await.unwrap() });
