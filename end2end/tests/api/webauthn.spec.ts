@@ -1,8 +1,9 @@
 import { DfnsAuthenticator, type CredentialSigner, type CredentialStore } from "@dfns/sdk";
 import type { Page } from "@playwright/test";
-import { callerWith, enterApi, expect, inviteByApi, logIn, newServiceAccount, test, type Identity } from "../../support/api.ts";
+import { callerWith, claimsOf, clientAt, enterApi, expect, inviteByApi, logIn, newServiceAccount, test, type Identity } from "../../support/api.ts";
 import { found } from "../../support/fixtures.ts";
-import { enterAs } from "../../support/office.ts";
+import { newCredentials, newKey } from "../../support/keys.ts";
+import { enterAs, unique } from "../../support/office.ts";
 import { Authenticator } from "../../support/passkey.ts";
 import { newPerson } from "../../support/person.ts";
 import { expectDashboard, open, signInByButton } from "../../support/wizard.ts";
@@ -157,4 +158,62 @@ test("an answer without the person's being verified is refused", async ({ page, 
   }
   await passkey.tamper({ isBogusSignature: false, isBadUV: false, isBadUP: false });
   await logIn(identity);
+});
+
+test("every kind of change is signed with a passkey in the browser, and each entry of the log says so", async ({ page, mail, company, passkey }) => {
+  await enterAs(page, passkey, company.admin);
+  const { api } = await logIn(await atDesk(page, passkey, company.boss));
+
+  const { userId } = await inviteByApi(company.boss, mail);
+  const { id: permissionId } = await api.permissions.createPermission({ body: { name: unique("Reads"), operations: ["Auth:Users:Read"] } });
+  await test.step("permissions and assignments", async () => {
+    await api.permissions.updatePermission({ permissionId, body: { name: unique("Reads users") } });
+    const { userId: identityId } = (await api.auth.createServiceAccount({ body: { name: unique("Robot"), publicKey: newKey().publicKey } })).userInfo;
+    const { id: assignmentId } = await api.permissions.createAssignment({ permissionId, body: { identityId } });
+    await api.permissions.deleteAssignment({ permissionId, assignmentId });
+    await api.permissions.archivePermission({ permissionId, body: { isArchived: true } });
+    await api.permissions.archivePermission({ permissionId, body: { isArchived: false } });
+  });
+  await test.step("users", async () => {
+    expect((await api.auth.deactivateUser({ userId })).isActive).toBe(false);
+    await api.auth.activateUser({ userId });
+    await api.auth.archiveUser({ userId });
+  });
+  await test.step("access tokens", async () => {
+    const { tokenId } = await api.auth.createPersonalAccessToken({ body: { name: unique("Script"), publicKey: newKey().publicKey } });
+    await api.auth.updatePersonalAccessToken({ tokenId, body: { name: unique("Report") } });
+    await api.auth.deactivatePersonalAccessToken({ tokenId });
+    await api.auth.activatePersonalAccessToken({ tokenId });
+    await api.auth.archivePersonalAccessToken({ tokenId });
+  });
+  await test.step("service accounts", async () => {
+    const { userId: serviceAccountId } = (await api.auth.createServiceAccount({ body: { name: unique("Robot"), publicKey: newKey().publicKey } })).userInfo;
+    await api.auth.updateServiceAccount({ serviceAccountId, body: { name: unique("Payroll") } });
+    await api.auth.deactivateServiceAccount({ serviceAccountId, body: {} });
+    await api.auth.activateServiceAccount({ serviceAccountId });
+    await api.auth.archiveServiceAccount({ serviceAccountId });
+  });
+  await test.step("a code for one more credential", async () => {
+    const { code } = await api.auth.createCredentialCode({ body: { expiration: new Date(Date.now() + 120_000).toISOString() } });
+    expect(code).not.toBe("");
+  });
+  await test.step("customers", async () => {
+    const { email } = newPerson();
+    const { orgId } = company;
+    const made = await api.auth.createDelegatedRegistrationChallenge({ body: { email, kind: "EndUser" } });
+    const key = newKey();
+    const recovery = newKey();
+    await clientAt(company, made.temporaryAuthenticationToken).auth.registerEndUser({ body: { ...newCredentials(key, recovery, made.challenge), wallets: [] } });
+    const { token } = await api.auth.delegatedLogin({ body: { username: email } });
+    expect(claimsOf(token).orgId).toBe(orgId);
+    await api.auth.createDelegatedRecoveryChallenge({ body: { username: email, credentialId: recovery.credId } });
+  });
+  await test.step("the log", async () => {
+    const within = (minutes: number): string => new Date(Date.now() + minutes * 60_000).toISOString();
+    const csv = await api.auth.listAuditLogs({ query: { startTime: within(-2), endTime: within(1), userId: company.boss.userId } });
+    const ids = csv.match(/uj-[a-z0-9]{5}-[a-z0-9]{5}-[a-z0-9]{16}/g) ?? [];
+    expect(ids.length).toBeGreaterThanOrEqual(20);
+    const newest = await api.auth.getAuditLog({ id: ids.at(-1) ?? "" });
+    expect(newest.firstFactorCredential).toMatchObject({ kind: "Fido2" });
+  });
 });
