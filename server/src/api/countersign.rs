@@ -7,12 +7,11 @@ use super::{
     input::{Id, Parameters},
 };
 use crate::{
-    action::Road,
     service::Services,
     storage::{Connection, history},
 };
 use app::{
-    action::history::merkle::{Frontier, Hash, ProofPlan},
+    action::history::merkle::{Frontier, ProofPlan},
     domain::operation::Operation,
 };
 use axum::{
@@ -166,15 +165,14 @@ async fn head(caller: &Caller, db: &mut Connection) -> Result<Frontier, ApiError
 }
 
 fn sign(services: &Services, caller: &Caller, head: &Frontier) -> Result<String, ApiError> {
-    let road: &Road = &services.road;
-    road.checkpoint(caller.actor.organization, head).map_err(|error| ApiError::of_action(services, error.into()))
+    services.road.checkpoint(caller.actor.organization, head).map_err(|error| ApiError::of_action(services, error.into()))
 }
 
 async fn fill(caller: &Caller, db: &mut Connection, plan: &ProofPlan) -> Result<Vec<String>, ApiError> {
     let roots = history::roots(db, caller.actor.organization, plan.subtrees()).await.map_err(caller.failed())?;
     let proof = plan.fill(|subtree| roots.get(&subtree).copied());
     let proof = proof.ok_or_else(|| ApiError::new(Code::Internal, "The proof can't be made: a part of the tree is missing."))?;
-    Ok(proof.iter().map(|hash: &Hash| BASE64.encode(hash)).collect())
+    Ok(proof.iter().map(|hash| BASE64.encode(hash)).collect())
 }
 
 /// Whether the server does its work.

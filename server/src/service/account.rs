@@ -94,8 +94,7 @@ pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, s
 }
 
 pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
-    let (db, actor) = backend.active().await?;
-    drop(db);
+    let actor = backend.active_actor().await?;
     backend.services.road.ask_for_passkey(actor).await.map_err(|error| refused(backend, error))
 }
 
@@ -119,8 +118,7 @@ pub(super) fn identity(backend: &RequestBackend, user: User) -> KitIdentity {
 }
 
 pub(super) async fn start_kit(backend: &RequestBackend) -> Result<Bytes, Refusal> {
-    let (db, actor) = backend.active().await?;
-    drop(db);
+    let actor = backend.active_actor().await?;
     backend.services.road.ask_for_recovery_key(actor).await.map_err(|error| refused(backend, error))
 }
 

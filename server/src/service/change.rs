@@ -81,6 +81,11 @@ impl RequestBackend {
         Ok((db, actor))
     }
 
+    /// The same, for what opens a transaction of its own: whoever holds a connection while waiting for another can wait for ever.
+    pub(super) async fn active_actor(&self) -> Result<Actor, Refusal> {
+        self.active().await.map(|(_, actor)| actor)
+    }
+
     /// Lets only those read on who may; what else they may do.
     pub(super) async fn require(&self, db: &mut Connection, actor: Actor, operation: Operation) -> Result<Operations, Refusal> {
         require(db, actor, operation).await.map_err(|error| refused(self, error))

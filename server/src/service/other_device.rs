@@ -57,9 +57,8 @@ struct Waiting {
 
 pub(super) async fn offer(backend: &RequestBackend) -> Result<DeviceOffer, Refusal> {
     let services = &backend.services;
-    let (db, actor) = backend.active().await?;
     // The hash takes a while, and connections are few.
-    drop(db);
+    let actor = backend.active_actor().await?;
     let code = DeviceCode::generate(&services.ambient);
     let hash = services.codes.hash(code.symbols(), &services.ambient).await.map_err(|error| backend.hide(Code::Internal, &error))?;
     let failed = |error| backend.storage_failed(error);

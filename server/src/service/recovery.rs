@@ -207,12 +207,11 @@ pub(super) async fn recovery(backend: &RequestBackend) -> Result<Recovery, Refus
 }
 
 pub(super) async fn prove_kit(backend: &RequestBackend, signature: &Bytes) -> Result<(), Refusal> {
-    let Current { db, recovering, kit, .. } = current(backend).await?;
+    let Current { recovering, kit, .. } = current(backend).await?;
     let public_key = Bytes::decode(&kit.public_key).and_then(|key| <[u8; 32]>::try_from(key.0).ok());
     if public_key.is_some_and(|key| verify_recovery_test(&key, &recovering.challenge.0, &signature.0).is_ok()) {
         return Ok(());
     }
-    drop(db);
     let failed = |error| backend.storage_failed(error);
     let mut db = backend.services.storage.begin().await.map_err(failed)?;
     backend.note(&mut db, recovering.whom, ActivityKind::RecoveryRefused).await.map_err(failed)?;
@@ -221,8 +220,7 @@ pub(super) async fn prove_kit(backend: &RequestBackend, signature: &Bytes) -> Re
 }
 
 pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Refusal> {
-    let Current { db, recovering, .. } = current(backend).await?;
-    drop(db);
+    let Current { recovering, .. } = current(backend).await?;
     backend.services.road.ask_for_only_passkey(recovering.whom).await.map_err(|error| explained(backend, error))
 }
 
@@ -235,8 +233,7 @@ pub(super) async fn prepare(backend: &RequestBackend, change: AccountChange) -> 
 }
 
 pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature: &Bytes) -> Result<Receipt, Refusal> {
-    let Current { db, recovering, .. } = current(backend).await?;
-    drop(db);
+    let Current { recovering, .. } = current(backend).await?;
     let whom = recovering.whom;
     let executed = backend.services.road.commit(whom, action, Proof::RecoveryKey(&signature.0), &backend.client).await;
     let executed = executed.map_err(|error| explained(backend, error))?;
@@ -253,7 +250,6 @@ pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature
 
 /// The recovery that this browser is in.
 struct Current {
-    db: crate::storage::PooledConnection,
     recovering: Recovering,
     user: User,
     kit: RecoveryKey,
@@ -270,7 +266,7 @@ async fn current(backend: &RequestBackend) -> Result<Current, Refusal> {
     // Whoever was shut out in the meantime doesn't come back by this way.
     let user = user.filter(|user| user.status() == UserStatus::Active).ok_or_else(shut)?;
     let kit = credentials::find_recovery_key(&mut db, whom.organization, whom.user).await.map_err(failed)?.ok_or_else(none)?;
-    Ok(Current { db, recovering, user, kit })
+    Ok(Current { recovering, user, kit })
 }
 
 fn explained(backend: &RequestBackend, error: ActionError) -> Refusal {

@@ -40,9 +40,7 @@ pub(super) async fn list(backend: &RequestBackend) -> Result<SessionList, Refusa
 /// Whether it was this browser's.
 pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<bool, Refusal> {
     let failed = |error| backend.storage_failed(error);
-    let (db, actor) = backend.active().await?;
-    // Whoever holds a connection while waiting for another can wait for ever.
-    drop(db);
+    let actor = backend.active_actor().await?;
     if backend.session_hash().as_deref() == Some(id) {
         sign_out(backend).await?;
         return Ok(true);
@@ -57,8 +55,7 @@ pub(super) async fn end(backend: &RequestBackend, id: &str) -> Result<bool, Refu
 
 pub(super) async fn end_others(backend: &RequestBackend) -> Result<(), Refusal> {
     let failed = |error| backend.storage_failed(error);
-    let (db, actor) = backend.active().await?;
-    drop(db);
+    let actor = backend.active_actor().await?;
     // Nobody is signed in without a session.
     let this = backend.session_hash().ok_or_else(signed_out)?;
     let mut db = backend.services.storage.begin().await.map_err(failed)?;
