@@ -73,7 +73,7 @@ fn KitCode(key: String) -> impl IntoView {
 }
 
 /// What is done with the code once it is saved.
-pub type Saved = StoredValue<Box<dyn Fn(RecoveryCode)>, LocalStorage>;
+pub type Saved = Callback<RecoveryCode>;
 
 /// The ways to save the kit, and two groups to type back, which show that it was saved.
 #[component]
@@ -131,7 +131,7 @@ fn TypeBack(
         }
         busy.set(true);
         refusal.set(None);
-        saved.with_value(|saved| saved(kit));
+        saved.run(kit);
     };
     view! {
         <form class="form type-back" novalidate on:submit=finish>

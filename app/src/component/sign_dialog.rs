@@ -28,7 +28,7 @@ use crate::{
 };
 use leptos::{either::EitherOf4, ev, html, mount::mount_to, prelude::*, task::spawn_local, wasm_bindgen::JsCast};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{cell::Cell, time::Duration};
 
 /// Only one dialog is open at a time, and the others are empty.
 const TITLE: &str = "sign-title";
@@ -206,10 +206,10 @@ impl Signing {
             }
         }));
         // The server never renders an open dialog, so nothing in it has to be brought to life: it is put in when it opens.
-        let inside = StoredValue::new_local(None);
+        let inside = Cell::new(None);
         react(Box::new(move || {
             let dialog = self.dialog.get().filter(|_| self.is_open.get());
-            inside.set_value(dialog.clone().map(|dialog| mount_to(dialog.unchecked_into(), move || self.content())));
+            inside.set(dialog.clone().map(|dialog| mount_to(dialog.unchecked_into(), move || self.content())));
             if let (Some(dialog), Some(title)) = (dialog, self.title.get_untracked())
                 && dialog.show_modal().is_ok()
             {
@@ -524,6 +524,7 @@ fn done(reviewed: &Reviewed, receipt: &Receipt) -> impl IntoView + use<> {
         <div class="receipt">
             <span class="receipt-seal stamped"><Seal /></span>
             <p class="sign-sentence" dir="auto">"Done: " {sentence(&reviewed.document.change)}</p>
+            {receipt.is_repeat.then(|| view! { <p>"It was done already, when it was sent the first time; only the answer got lost. Nothing was done twice."</p> })}
             {receipt.invitation.as_ref().map(invitation)}
             {receipt.access_token.as_ref().map(access_token)}
             <dl class="sign-facts">
@@ -608,6 +609,7 @@ mod tests {
     #[test]
     fn what_was_created_is_gone_to() {
         let receipt = |created: Option<&str>| Receipt {
+            is_repeat: false,
             index: 7,
             executed_at: Timestamp::from_millis(0),
             checkpoint: String::new(),

@@ -60,7 +60,7 @@ fn KeepReplaced(identity: KitIdentity, key: String, signer: Signer) -> impl Into
             busy.set(false);
         });
     };
-    let saved = StoredValue::new_local(Box::new(saved) as Box<dyn Fn(RecoveryCode)>);
+    let saved = Callback::new(saved);
     view! {
         <KeepKit identity key refusal busy label="Review and sign" busy_label="Getting ready…" saved />
         <SignDialog change=wanted signer after=After::Go("/account#recovery-kit".to_owned()) on_done=recovery_kit::forget />

@@ -116,7 +116,7 @@ fn KeepRegistered(
             }
         });
     };
-    let saved = StoredValue::new_local(Box::new(saved) as Box<dyn Fn(RecoveryCode)>);
+    let saved = Callback::new(saved);
     view! { <KeepKit identity key refusal busy label="Finish" busy_label="Registering…" saved /> }
 }
 

@@ -92,7 +92,7 @@ fn FinishRecovery(
             }
         });
     };
-    let saved = StoredValue::new_local(Box::new(saved) as Box<dyn Fn(RecoveryCode)>);
+    let saved = Callback::new(saved);
     view! { <KeepKit identity key refusal busy label="Recover my account" busy_label="Recovering…" saved /> }
 }
 
