@@ -12,14 +12,14 @@ use app::{
     action::{
         change::{Change, NewProgram, PermissionRef, PermissionTerms, ProgramTerms, UserRef},
         document,
-        history::{replay::Replay, state},
+        history::{replay::Replay, state::State},
     },
     domain::{
         credential::CredentialKind,
         handle::Handle,
         id::{CredentialId, OrganizationId, UserId},
         operation::{Operation, Operations},
-        text::{EmailAddress, OrganizationName, PermissionName, ProgramName, PublicKeyPem},
+        text::{EmailAddress, PermissionName, ProgramName, PublicKeyPem},
         time::Timestamp,
         user::UserKind,
     },
@@ -33,10 +33,9 @@ use serde_json::{Value, json};
 use server::{
     action::{Actor, Grounds, NewCredentials, NewSigner},
     client::Client,
-    storage::{self, Connection, credentials, history, identities, permissions},
+    storage::{self, credentials, history, state},
 };
-use sqlx::AssertSqlSafe;
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::net::Ipv4Addr;
 
 impl Person {
     /// Asks for the document of a change.
@@ -246,51 +245,8 @@ impl TestApp {
     }
 
     /// An organization as the database holds it.
-    pub async fn state(&self, organization: OrganizationId) -> state::State {
-        let db: &mut Connection = &mut *self.connection().await;
-        let name: String = sqlx::query_scalar("SELECT name FROM organizations WHERE id = $1")
-            .bind(organization.to_string())
-            .fetch_one(&mut *db)
-            .await
-            .unwrap();
-        let ids = format!("SELECT id, registered_at FROM users WHERE organization_id = '{organization}'");
-        let ids: Vec<(String, Option<i64>)> = sqlx::query_as(AssertSqlSafe(ids)).fetch_all(&mut *db).await.unwrap();
-        let mut all = BTreeMap::new();
-        for (id, registered_at) in ids {
-            let user = identities::find(db, organization, id.parse().unwrap()).await.unwrap().unwrap();
-            let held = permissions::held_by(db, organization, user.id).await.unwrap();
-            let state = state::User {
-                status: user.status,
-                is_registered: registered_at.is_some(),
-                is_revoked: user.is_revoked,
-                handle: user.handle,
-                owner: user.owner,
-                kind: user.kind,
-                external_id: user.external_id,
-                assignments: held.into_iter().map(|(assignment, permission, _)| (permission.id, assignment)).collect(),
-            };
-            all.insert(user.id, state);
-        }
-        let permissions = permissions::list(db, organization, None, i64::MAX).await.unwrap().into_iter().map(|facts| {
-            let permission = state::Permission {
-                name: facts.name,
-                operations: facts.operations,
-                version: facts.version,
-                is_managed: facts.is_managed,
-                is_archived: facts.is_archived,
-            };
-            (facts.id, permission)
-        });
-        let permissions = permissions.collect();
-        let query = format!("SELECT id, user_id FROM credentials WHERE organization_id = '{organization}'");
-        let credentials: Vec<(String, String)> = sqlx::query_as(AssertSqlSafe(query)).fetch_all(db).await.unwrap();
-        state::State {
-            organization,
-            name: OrganizationName::parse(&name).unwrap(),
-            users: all,
-            permissions,
-            credentials: credentials.into_iter().map(|(id, user)| (id.parse().unwrap(), user.parse().unwrap())).collect(),
-        }
+    pub async fn state(&self, organization: OrganizationId) -> State {
+        state::find(&mut *self.connection().await, organization).await.unwrap().expect("there is such an organization")
     }
 }
 
