@@ -21,7 +21,7 @@ BUILD_TOOL := CARGO_TARGET_DIR=$(TOOLS)/target CARGO_PROFILE_RELEASE_LTO=off CAR
 SERVER := target/release/countersign
 # Newer than everything it is built from, or it is built again. cargo-leptos alone would optimise and compress every time.
 BUILT := target/release/.built
-SOURCES := $(shell find app frontend public server style Cargo.toml Cargo.lock rust-toolchain.toml -type f -not -path 'server/tests/*' -not -path 'server/examples/*' -not -path 'app/tests/*')
+SOURCES := $(shell find app frontend public server style Cargo.toml Cargo.lock rust-toolchain.toml -type f -not -path 'server/tests/*' -not -path 'server/examples/*' -not -path 'server/benches/*' -not -path 'app/tests/*')
 
 .PHONY: help run build test lint unit end2end size bench screenshots clean
 
@@ -50,8 +50,8 @@ end2end: build packages ## End-to-end tests in Chromium
 size: build ## Bytes of every file that the server sends
 	@end2end/size.sh
 
-bench: build ## Load the release build over HTTP, and print what it does; with PostgreSQL when COUNTERSIGN_TEST_POSTGRES names a database
-	@cargo run --locked --release --quiet -p server --example bars
+bench: build ## Measure the release build against the bars; ONLY="pages memory" for some of it: server/examples/bars/settings.rs
+	@cargo run --locked --release --quiet -p server --example bars -- $(ONLY)
 
 screenshots: build packages ## Pictures of every page into end2end/screenshots
 	cd end2end && npm run screenshots
