@@ -6,12 +6,18 @@ use tempfile::TempDir;
 /// A database that is gone when the test is over.
 pub struct TestDatabase {
     url: String,
-    kind: Kind,
+    _kind: Kind,
 }
 
 enum Kind {
-    Sqlite { _folder: TempDir },
-    Postgres { _database: PostgresDatabase },
+    Sqlite {
+        _folder: TempDir,
+    },
+    Postgres {
+        _database: PostgresDatabase,
+    },
+    #[allow(dead_code, reason = "the crash tests have some")]
+    Elsewhere,
 }
 
 impl TestDatabase {
@@ -19,13 +25,19 @@ impl TestDatabase {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").to_str().unwrap());
-        Self { url, kind: Kind::Sqlite { _folder: folder } }
+        Self { url, _kind: Kind::Sqlite { _folder: folder } }
     }
 
     /// A database of the cluster that the environment names, if it names one.
     pub async fn postgres() -> Option<Self> {
         let database = PostgresDatabase::create().await?;
-        Some(Self { url: database.url().to_owned(), kind: Kind::Postgres { _database: database } })
+        Some(Self { url: database.url().to_owned(), _kind: Kind::Postgres { _database: database } })
+    }
+
+    /// A database that somebody else made, and removes.
+    #[allow(dead_code, reason = "the crash tests have some")]
+    pub fn at(url: &str) -> Self {
+        Self { url: url.to_owned(), _kind: Kind::Elsewhere }
     }
 
     pub fn url(&self) -> &str {
@@ -33,7 +45,7 @@ impl TestDatabase {
     }
 
     pub fn is_postgres(&self) -> bool {
-        matches!(self.kind, Kind::Postgres { .. })
+        self.url.starts_with("postgres")
     }
 }
 

@@ -14,6 +14,8 @@ pub mod company;
 pub mod device;
 pub mod html;
 pub mod key;
+#[allow(dead_code, clippy::disallowed_methods, reason = "the load generator and the crash tests use it, over real time")]
+pub mod live;
 pub mod logs;
 pub mod other_device;
 pub mod own_account;
