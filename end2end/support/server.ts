@@ -103,7 +103,7 @@ export class Server {
   async #healthy(): Promise<void> {
     for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(50)) {
       if (this.#ended) throw new Error(`the server ended before it was healthy:\n${this.#output}`);
-      const answer = await fetch(`${this.origin}/health`).catch(() => undefined);
+      const answer = await fetch(`${this.origin}/health/ready`).catch(() => undefined);
       if (answer?.status === 200) return;
     }
     throw new Error(`the server did not become healthy within 20 seconds:\n${this.#output}`);

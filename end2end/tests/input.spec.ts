@@ -115,5 +115,5 @@ test("a body of megabytes is refused", async ({ server }) => {
   }).catch(() => undefined);
   // A server may also hang up before all of it was sent.
   if (answer !== undefined) expect([400, 413, 422]).toContain(answer.status);
-  expect((await ask(`${server.origin}/health`)).status).toBe(200);
+  expect((await ask(`${server.origin}/health/ready`)).status).toBe(200);
 });

@@ -57,7 +57,7 @@ test.describe("headers", () => {
 
     const targets: { path: string; post?: boolean }[] = [
       ...["/", "/login", "/get-started", "/get-started/mail", "/get-started/activate", "/get-started/passkey", "/get-started/recovery-kit", "/org"],
-      ...["/health", "/no/such/page", "/rpc/viewer", "/rpc/no_such_function", "/dev/mail", "/../Cargo.toml", "/pkg/"],
+      ...["/health/ready", "/no/such/page", "/rpc/viewer", "/rpc/no_such_function", "/dev/mail", "/../Cargo.toml", "/pkg/"],
       ...assets,
     ].map((path) => ({ path }));
     targets.push({ path: "/rpc/viewer", post: true }, { path: "/rpc/create_organization", post: true }, { path: "/", post: true });

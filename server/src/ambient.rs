@@ -5,7 +5,7 @@ use app::domain::time::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom as Source};
 use std::{
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Tells the time.
@@ -52,6 +52,22 @@ impl Ambient {
     /// The bits of a new id or secret.
     pub fn bytes<const LENGTH: usize>(&self) -> [u8; LENGTH] {
         self.random.bytes()
+    }
+}
+
+/// How long something takes, for metrics. Nothing is decided by it, so it isn't a parameter.
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Begins.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Since it began.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 

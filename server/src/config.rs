@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 use url::{Host, Url};
 
@@ -39,50 +40,67 @@ pub enum LogFormat {
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     /// Where people reach this server: scheme, host and port, as their browser shows it
-    #[arg(long, env = "COUNTERSIGN_ORIGIN", default_value = "http://localhost:3000")]
+    #[arg(long, env = "COUNTERSIGN_ORIGIN", hide_env_values = true, value_name = "URL", default_value = "http://localhost:3000")]
+    #[arg(help_heading = "Where it is reached")]
     pub origin: String,
     /// Address and port to listen on
-    #[arg(long, env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:3000")]
+    #[arg(long, env = "COUNTERSIGN_LISTEN", hide_env_values = true, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:3000")]
+    #[arg(help_heading = "Where it is reached")]
     pub listen: SocketAddr,
+    /// Addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas
+    #[arg(long, env = "COUNTERSIGN_TRUSTED_PROXIES", hide_env_values = true, value_name = "ADDRESSES", value_delimiter = ',')]
+    #[arg(help_heading = "Where it is reached")]
+    pub trusted_proxies: Vec<IpAddr>,
+    /// Origins of web pages that may call the API from a browser (CORS), separated by commas; none, unless they are named
+    #[arg(long, env = "COUNTERSIGN_API_ORIGINS", hide_env_values = true, value_name = "URLS", value_delimiter = ',')]
+    #[arg(help_heading = "Where it is reached")]
+    pub api_origins: Vec<String>,
     /// Folder for the embedded database and the server's secret
-    #[arg(long, env = "COUNTERSIGN_DATA_DIR", default_value = "data")]
+    #[arg(long, env = "COUNTERSIGN_DATA_DIR", hide_env_values = true, value_name = "FOLDER", default_value = "data")]
+    #[arg(help_heading = "What it keeps")]
     pub data_dir: PathBuf,
     /// `sqlite://…` or `postgres://…`; without it, a SQLite file in the data folder
-    #[arg(long, env = "COUNTERSIGN_DATABASE_URL", hide_env_values = true)]
+    #[arg(long, env = "COUNTERSIGN_DATABASE_URL", hide_env_values = true, value_name = "URL", help_heading = "What it keeps")]
     pub database_url: Option<SecretString>,
     /// The server's secret, 64 hexadecimal digits; without it, the file `secret` in the data folder, made at the first start
-    #[arg(long, env = "COUNTERSIGN_SECRET", hide_env_values = true)]
+    #[arg(long, env = "COUNTERSIGN_SECRET", hide_env_values = true, value_name = "DIGITS", help_heading = "What it keeps")]
     pub secret: Option<SecretString>,
+    /// Folder with the browser's files
+    #[arg(long, env = "COUNTERSIGN_SITE_ROOT", hide_env_values = true, value_name = "FOLDER", default_value = "target/site")]
+    #[arg(help_heading = "What it keeps")]
+    pub site_root: PathBuf,
     /// `smtp://user:password@host:587?tls=required` or `smtps://…`; may be left out only when the origin is localhost
-    #[arg(long, env = "COUNTERSIGN_SMTP_URL", hide_env_values = true)]
+    #[arg(long, env = "COUNTERSIGN_SMTP_URL", hide_env_values = true, value_name = "URL", help_heading = "Mail")]
     pub smtp_url: Option<SecretString>,
     /// Whom mails are from, as in `Countersign <countersign@example.org>`
-    #[arg(long, env = "COUNTERSIGN_MAIL_FROM")]
+    #[arg(long, env = "COUNTERSIGN_MAIL_FROM", hide_env_values = true, value_name = "SENDER", help_heading = "Mail")]
     pub mail_from: Option<String>,
     /// Who may create organizations
-    #[arg(long, env = "COUNTERSIGN_ORGANIZATIONS", value_enum, default_value = "open")]
+    #[arg(long, env = "COUNTERSIGN_ORGANIZATIONS", hide_env_values = true, value_name = "WHO", value_enum, default_value = "open")]
+    #[arg(help_heading = "Who may do how much")]
     pub organizations: Organizations,
     /// Whom to ask when nobody may create organizations, in your words
-    #[arg(long, env = "COUNTERSIGN_CONTACT")]
+    #[arg(long, env = "COUNTERSIGN_CONTACT", hide_env_values = true, value_name = "WORDS", help_heading = "Who may do how much")]
     pub contact: Option<String>,
-    /// Addresses of reverse proxies whose X-Forwarded-For is believed, separated by commas
-    #[arg(long, env = "COUNTERSIGN_TRUSTED_PROXIES", value_delimiter = ',')]
-    pub trusted_proxies: Vec<IpAddr>,
     /// POST requests a minute from one address (IPv6: from one /64)
-    #[arg(long, env = "COUNTERSIGN_REQUESTS_PER_MINUTE", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "COUNTERSIGN_REQUESTS_PER_MINUTE", hide_env_values = true, value_name = "NUMBER", default_value_t = 120)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Who may do how much")]
     pub requests_per_minute: u32,
     /// Mails and sign-up attempts an hour for one mail address
-    #[arg(long, env = "COUNTERSIGN_MAILS_PER_HOUR", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, env = "COUNTERSIGN_MAILS_PER_HOUR", hide_env_values = true, value_name = "NUMBER", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Who may do how much")]
     pub mails_per_hour: u32,
-    /// Origins of web pages that may call the API from a browser (CORS), separated by commas; none, unless they are named
-    #[arg(long, env = "COUNTERSIGN_API_ORIGINS", value_delimiter = ',')]
-    pub api_origins: Vec<String>,
-    /// Folder with the browser's files
-    #[arg(long, env = "COUNTERSIGN_SITE_ROOT", default_value = "target/site")]
-    pub site_root: PathBuf,
     /// How logs are written
-    #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", value_enum, default_value = "text")]
+    #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", hide_env_values = true, value_name = "FORM", value_enum, default_value = "text")]
+    #[arg(help_heading = "How it is run")]
     pub log_format: LogFormat,
+    /// Address and port at which Prometheus finds `/metrics`; without it, nothing is counted
+    #[arg(long, env = "COUNTERSIGN_METRICS_LISTEN", hide_env_values = true, value_name = "ADDRESS:PORT", help_heading = "How it is run")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Seconds for which requests are still taken when the server is asked to stop, while `/health/ready` says no already
+    #[arg(long, env = "COUNTERSIGN_STOP_DELAY", hide_env_values = true, value_name = "SECONDS", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u16).range(..=300), help_heading = "How it is run")]
+    pub stop_delay: u16,
 }
 
 /// Where mails go.
@@ -128,6 +146,10 @@ pub struct Config {
     pub api_origins: Vec<HeaderValue>,
     /// Folder with the browser's files.
     pub site_root: PathBuf,
+    /// Where metrics are told.
+    pub metrics_listen: Option<SocketAddr>,
+    /// How long requests are still taken after the server was asked to stop.
+    pub stop_delay: Duration,
 }
 
 /// A setting that can't be used.
@@ -197,6 +219,8 @@ impl Config {
             mails_per_hour: settings.mails_per_hour,
             api_origins: settings.api_origins.iter().map(|origin| check_api_origin(origin)).collect::<Result<_, _>>()?,
             site_root: settings.site_root,
+            metrics_listen: settings.metrics_listen,
+            stop_delay: Duration::from_secs(settings.stop_delay.into()),
         })
     }
 
@@ -328,5 +352,24 @@ mod tests {
         assert!(refusal(&["--database-url", "hunter2"]).contains("can't be read"));
         let config = check(&["--database-url", "postgres://ada:hunter2@db.example.org/countersign"]).unwrap();
         assert_eq!(config.database.to_string(), "postgres://db.example.org/countersign");
+    }
+
+    /// Whoever writes a unit or a container file looks there.
+    #[test]
+    fn every_setting_is_explained_and_is_a_variable_that_the_guide_names() {
+        let guide = include_str!("../../docs/operations.md");
+        let command = <Command as clap::CommandFactory>::command();
+        let settings: Vec<_> = command.get_arguments().filter(|setting| setting.get_long().is_some()).collect();
+        assert!(settings.len() > 15, "{}", settings.len());
+        for setting in settings {
+            let flag = setting.get_long().unwrap();
+            let variable = format!("COUNTERSIGN_{}", flag.replace('-', "_").to_uppercase());
+            assert_eq!(setting.get_env().unwrap().to_str(), Some(&*variable), "--{flag}");
+            assert!(setting.get_help().is_some_and(|help| help.to_string().len() > 15), "--{flag} isn't explained");
+            assert!(setting.get_help_heading().is_some(), "--{flag} is in no group");
+            assert!(guide.contains(&format!("\n| `{variable}` | ")), "the guide's table doesn't have {variable}");
+            // What is in the environment may be a password.
+            assert!(setting.is_hide_env_values_set(), "--{flag} shows its value");
+        }
     }
 }

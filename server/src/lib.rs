@@ -9,6 +9,7 @@ pub mod code;
 pub mod config;
 pub mod http;
 pub mod mail;
+pub mod metrics;
 pub mod passkey;
 pub mod secret;
 pub mod service;

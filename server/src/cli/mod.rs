@@ -1,41 +1,60 @@
-//! The command line: `countersign [serve]` runs the server, `countersign check` says whether it could, `countersign export`
-//! writes a history into a file, `countersign verify` verifies such a file anywhere, and `countersign break-glass` lets someone
-//! enrol again whom nobody else can help.
+//! The command line: `countersign [serve]` runs the server, `countersign check` says whether all is in order, `countersign backup`
+//! copies the database, `countersign export` writes a history into a file, `countersign verify` verifies such a file anywhere, and
+//! `countersign break-glass` lets someone enrol again whom nobody else can help.
 
+mod backup;
 mod break_glass;
+mod check;
 mod export;
 mod organization;
+mod serve;
 mod verify;
 
 use crate::{
     action::RoadError,
     ambient::Ambient,
-    config::{Config, ConfigError, LogFormat, Mail, Settings},
-    http,
-    mail::{
-        Outbox, grouped,
-        smtp::{ServerUrlError, Smtp},
-        transport::{LocalMailbox, Transport},
-        worker,
-    },
+    config::{Config, ConfigError, LogFormat, Settings},
+    mail::{Outbox, grouped, smtp::ServerUrlError},
+    metrics::MetricsError,
     passkey::Ceremonies,
     secret::{SecretError, ServerSecret},
-    service::{Services, sweep},
+    service::Services,
     storage::{Storage, StorageError},
 };
 use app::rpc::change::Invitation;
+use backup::{Backup, BackupError};
 use break_glass::{BreakGlass, BreakGlassError};
 use clap::{Parser, Subcommand};
 use export::{Export, ExportError};
 use secrecy::ExposeSecret;
-use std::{fmt::Write, fs, io, net::SocketAddr, path::Path, process::ExitCode, sync::Arc, time::Duration};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use std::{fmt::Write, fs, io, net::SocketAddr, path::Path, process::ExitCode};
 use tracing_subscriber::EnvFilter;
 use verify::Verify;
 
+/// What stands at the end of `--help`.
+const EXAMPLES: &str = "\
+Every setting is a flag, which stands before the command, or the variable behind it; a flag wins. Flags are seen by everybody on
+this machine, so give passwords as variables. COUNTERSIGN_LOG, which is only a variable, is a filter of the log: info, unless it is set.
+
+Examples:
+  countersign
+      Run it here: open http://localhost:3000. Mails stay at http://localhost:3000/dev/mail.
+  countersign --data-dir /srv/id --listen 127.0.0.1:4000 --origin http://localhost:4000
+      The same, with its data and at a port of your choice.
+  COUNTERSIGN_ORIGIN=https://id.example.org COUNTERSIGN_DATA_DIR=/var/lib/countersign \\
+  COUNTERSIGN_SMTP_URL='smtp://user:password@mail.example.org:587?tls=required' \\
+  COUNTERSIGN_MAIL_FROM='Countersign <countersign@example.org>' COUNTERSIGN_TRUSTED_PROXIES=127.0.0.1 countersign
+      Run it for others, behind a proxy on the same machine.
+  countersign --data-dir /var/lib/countersign check
+      See whether settings, database and histories are in order.
+  countersign --data-dir /var/lib/countersign export history.jsonl && countersign verify history.jsonl
+      Take a history along, and verify it.
+
+docs/operations.md says more about each.";
+
 /// A self-hosted home for an organization's people and their rights: every change signed with a passkey.
 #[derive(Debug, Parser)]
-#[command(name = "countersign", version)]
+#[command(name = "countersign", version, after_help = EXAMPLES)]
 struct Command {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -47,8 +66,10 @@ struct Command {
 enum Verb {
     /// Run the server (the default)
     Serve,
-    /// Check settings, database and browser files, then stop
+    /// Check settings, files, the database and every history in it; nothing is changed, and the server may be running
     Check,
+    /// Copy the SQLite database into a new file, while the server may be running
+    Backup(Backup),
     /// Verify an exported history, offline
     Verify(Verify),
     /// Write an organization's history, with its checkpoint, into a file
@@ -56,9 +77,6 @@ enum Verb {
     /// Let a lone admin who lost every passkey and the recovery kit enrol again; history and every admin are told
     BreakGlass(BreakGlass),
 }
-
-/// Mails that are delivered at the same time: one that a mail server keeps waiting mustn't hold up the others.
-const MAIL_WORKERS: usize = 4;
 
 /// Why the server can't start, as a sentence for its operator.
 #[derive(Debug, thiserror::Error)]
@@ -73,18 +91,20 @@ enum StartError {
     NoSite(String),
     #[error("the database {url} can't be used: {source}")]
     Storage { url: String, source: StorageError },
-    #[error("port {} is taken by another program: stop it, or choose another one with COUNTERSIGN_LISTEN (and COUNTERSIGN_ORIGIN)", .0.port())]
-    PortTaken(SocketAddr),
+    #[error("port {} is taken by another program: stop it, or choose another one with {setting}", .address.port())]
+    PortTaken { address: SocketAddr, setting: &'static str },
     #[error("can't listen on {address}: {source}")]
     Listen { address: SocketAddr, source: io::Error },
     #[error("the passkey ceremonies can't be set up: {0}")]
     Passkey(#[from] webauthn_rs::prelude::WebauthnError),
     #[error("mail can't be set up: {0}")]
     Mail(#[from] ServerUrlError),
-    #[error("the server stopped: {0}")]
-    Serve(io::Error),
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
     #[error(transparent)]
     Road(#[from] RoadError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error(transparent)]
     Export(#[from] ExportError),
     #[error(transparent)]
@@ -96,8 +116,9 @@ pub async fn run() -> ExitCode {
     let command = Command::parse();
     start_logging(command.settings.log_format);
     let outcome = match command.verb.unwrap_or(Verb::Serve) {
-        Verb::Serve => serve(command.settings).await,
-        Verb::Check => check(command.settings).await,
+        Verb::Serve => serve::serve(command.settings).await,
+        Verb::Check => return check_all(command.settings).await,
+        Verb::Backup(what) => back_up(command.settings, &what).await,
         Verb::Export(what) => export_history(command.settings, &what).await,
         Verb::BreakGlass(what) => let_enrol_again(command.settings, &what).await,
         Verb::Verify(what) => return verify_history(&what),
@@ -111,10 +132,13 @@ pub async fn run() -> ExitCode {
     }
 }
 
-async fn check(settings: Settings) -> Result<(), StartError> {
-    let config = Config::check(settings)?;
-    prepare(&config).await?.storage.close().await;
-    say("Everything is in order.", &mut io::stdout());
+async fn check_all(settings: Settings) -> ExitCode {
+    if check::check(settings, &mut io::stdout()).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn back_up(settings: Settings, what: &Backup) -> Result<(), StartError> {
+    let words = backup::backup(&Config::check(settings)?, what).await?;
+    say(&words, &mut io::stdout());
     Ok(())
 }
 
@@ -149,29 +173,6 @@ fn verify_history(what: &Verify) -> ExitCode {
     }
 }
 
-async fn serve(settings: Settings) -> Result<(), StartError> {
-    let config = Config::check(settings)?;
-    // First the port: whoever starts it twice should hear that, not of a locked database.
-    let listener = listen(config.listen).await?;
-    let services = Arc::new(prepare(&config).await?);
-    let transport = transport(&config)?;
-    let router = http::router(Arc::clone(&services));
-    let (stop, stopping) = watch::channel(false);
-    let mut tasks = JoinSet::new();
-    for _ in 0..MAIL_WORKERS {
-        tasks.spawn(worker::run(services.storage.clone(), services.outbox.clone(), Arc::clone(&transport), stopping.clone()));
-    }
-    tasks.spawn(sweep_hourly(Arc::clone(&services), stopping));
-    say(&welcome(&config), &mut io::stdout());
-    let served =
-        axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).with_graceful_shutdown(asked_to_stop()).await;
-    // Whoever holds the other end may be gone already; then there is nobody to tell.
-    let _ = stop.send(true);
-    tasks.join_all().await;
-    services.storage.close().await;
-    served.map_err(StartError::Serve)
-}
-
 /// Opens all that the server needs.
 async fn prepare(config: &Config) -> Result<Services, StartError> {
     if !config.site_root.join("pkg").is_dir() {
@@ -188,32 +189,6 @@ async fn prepare(config: &Config) -> Result<Services, StartError> {
     Ok(Services::new(config.clone(), ambient.clone(), storage, Ceremonies::new(&config.origin)?, Outbox::new(secret, ambient))?)
 }
 
-fn transport(config: &Config) -> Result<Arc<dyn Transport>, StartError> {
-    Ok(match &config.mail {
-        Mail::Smtp { url, from } => Arc::new(Smtp::new(url, from.clone(), &config.origin)?),
-        Mail::LocalMailbox => Arc::new(LocalMailbox::new(&config.origin_text())),
-    })
-}
-
-async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address).await.map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::PortTaken(address),
-        _ => StartError::Listen { address, source },
-    })
-}
-
-async fn sweep_hourly(services: Arc<Services>, mut stopping: watch::Receiver<bool>) {
-    loop {
-        if let Err(error) = sweep(&services).await {
-            tracing::warn!(%error, "what ran out couldn't be removed; it will be tried again");
-        }
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_hours(1)) => {}
-            _ = stopping.changed() => return,
-        }
-    }
-}
-
 /// Ctrl-C, or SIGTERM as service managers send it.
 async fn asked_to_stop() {
     let interrupted = tokio::signal::ctrl_c();
@@ -228,17 +203,6 @@ async fn asked_to_stop() {
         }
     }
     let _ = interrupted.await;
-}
-
-fn welcome(config: &Config) -> String {
-    let origin = config.origin_text();
-    let mut text = format!("\nCountersign is ready.\n\n  Open    {origin}\n");
-    if matches!(config.mail, Mail::LocalMailbox) {
-        // A String takes whatever is written to it.
-        let _ = writeln!(text, "  Mails   {origin}/dev/mail   (no mail server is set up: they stay on this machine)");
-    }
-    let _ = writeln!(text, "  Data    {}", config.database);
-    text
 }
 
 #[cfg(unix)]

@@ -1,20 +1,26 @@
 //! HTTP: the router, and what every request passes before a page or a server function sees it.
 //!
 //! ```text
-//! request ─► id ─► log ─► panic ─► headers ─┬► same origin ─► size ─► how often ─► session ─► pages · /rpc · files
-//!                                           ├► size ─► errors in JSON ─► other sites' pages? ─► how often ─► token ─► API
-//!                                           └► /health
+//! connection ─► request ─► id ─► log ─► count ─► panic ─► headers
+//!                 ─┬► same origin ─► size ─► how often ─► session ─► pages · /rpc · files
+//!                  ├► size ─► errors in JSON ─► other sites' pages? ─► how often ─► token ─► API
+//!                  └► /health/live · /health/ready
 //! ```
 
 mod client;
 mod headers;
+mod health;
+pub mod listener;
+mod request_id;
 mod session_store;
 
 pub use client::Forwarding;
+pub use health::Stopping;
 
 use crate::{
     api,
     client::Client,
+    metrics,
     service::{AddressBlock, RequestBackend, Services},
 };
 use app::{App, port::Backend, refusal::Refusal, shell};
@@ -51,10 +57,10 @@ use tower_sessions::{
 
 /// No request needs more: the largest is a new passkey.
 const LARGEST_BODY: usize = 64 * 1024;
-const LONGEST_REQUEST: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 
-/// Everything that this server answers.
-pub fn router(services: Arc<Services>) -> Router {
+/// Everything that this server answers. Once it is stopping, it says that it isn't ready.
+pub fn router(services: Arc<Services>, stopping: Stopping) -> Router {
     let options = leptos_options(&services);
     let routes = generate_route_list(App);
     let site = ServeDir::new(services.config.site_root.clone()).precompressed_br().precompressed_gzip();
@@ -87,23 +93,28 @@ pub fn router(services: Arc<Services>) -> Router {
             }
         })))
         .layer(middleware::from_fn(headers::cache_files));
-    let health = get(health).with_state(Arc::clone(&services));
     // The last layer is the outermost: what a request passes first stands at the end.
     let pages = pages
         .merge(files)
         .layer(middleware::from_fn_with_state(Arc::clone(&services), attach_backend))
         .layer(sessions(&services))
         .layer(middleware::from_fn_with_state(Arc::clone(&services), limit));
-    guarded(pages, &services)
+    let all = guarded(pages, &services)
         .layer(CsrfLayer::new())
         // Who calls is in a token that no browser sends by itself, so a call may come from anywhere.
         .merge(api::finished(guarded(api::router(&services), &services), &services))
-        .route("/health", health)
+        .merge(health::router(&services, stopping))
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(middleware::from_fn_with_state(services.config.is_https(), headers::secure))
+        .layer(middleware::from_fn_with_state(services.config.is_https(), headers::secure));
+    let counted = match services.config.metrics_listen {
+        Some(_) => all.layer(middleware::from_fn_with_state(metrics::Functions::known(), metrics::count_request)),
+        None => all,
+    };
+    counted
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http().make_span_with(span))
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+        .layer(middleware::map_request(request_id::only_harmless))
 }
 
 /// What pages and the API share: whom a request is from and to, how long it may take, and how large it may be.
@@ -182,16 +193,6 @@ async fn own_name(State(origin): State<Arc<str>>, request: Request, next: Next) 
             (StatusCode::MISDIRECTED_REQUEST, format!("This server is reached as {origin} only. Open that address.\n")).into_response()
         }
         _ => next.run(request).await,
-    }
-}
-
-async fn health(State(services): State<Arc<Services>>) -> (StatusCode, &'static str) {
-    match services.storage.ping().await {
-        Ok(()) => (StatusCode::OK, "ok\n"),
-        Err(error) => {
-            tracing::warn!(%error, "not healthy");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database doesn't answer\n")
-        }
     }
 }
 

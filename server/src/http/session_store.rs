@@ -6,12 +6,18 @@ use crate::{
     ambient::Ambient,
     service::session::{IDLE, LONGEST, hash, key, read},
     storage::{
-        Connection, Storage, StorageError, commit,
+        Connection, Storage, StorageError,
+        activity::{self, Event},
+        commit,
         sessions::{self, Session},
         users,
     },
 };
-use app::domain::time::Timestamp;
+use app::domain::{
+    activity::ActivityKind,
+    id::{ActivityId, OrganizationId, UserId},
+    time::Timestamp,
+};
 use async_trait::async_trait;
 use std::{fmt, time::Duration};
 use tower_sessions::{
@@ -35,6 +41,13 @@ impl DatabaseSessions {
     /// Over this database.
     pub fn new(storage: Storage, ambient: Ambient) -> Self {
         Self { storage, ambient }
+    }
+
+    async fn touch(&self, id_hash: &str, record: &Record, now: Timestamp) -> std::result::Result<(), StorageError> {
+        let mut db = self.storage.begin().await?;
+        sessions::touch(&mut db, id_hash, now).await?;
+        note_seen(&mut db, record, now).await?;
+        commit(db).await
     }
 }
 
@@ -62,6 +75,12 @@ impl SessionStore for DatabaseSessions {
         };
         sessions::insert(&mut db, &session).await.map_err(backend)?;
         note_seen(&mut db, record, now).await.map_err(backend)?;
+        // Whoever is signed in gets a new session only when they sign in.
+        if let Some((organization, user)) = session.user {
+            let Session { address, user_agent, .. } = session;
+            let event = Event { at: now, kind: ActivityKind::SignedIn, detail: String::new(), address, user_agent };
+            activity::insert(&mut db, ActivityId::from_bytes(self.ambient.bytes()), organization, user, &event).await.map_err(backend)?;
+        }
         commit(db).await.map_err(backend)
     }
 
@@ -85,11 +104,11 @@ impl SessionStore for DatabaseSessions {
             OffsetDateTime::from_unix_timestamp(expires_at.as_millis() / 1000).map_err(|error| Error::Decode(error.to_string()))?;
         let record = Record { id: *id, data, expiry_date };
         drop(db);
-        if last_seen_at.plus(NOTED_EVERY) < now {
-            let mut db = self.storage.begin().await.map_err(backend)?;
-            sessions::touch(&mut db, &id_hash, now).await.map_err(backend)?;
-            note_seen(&mut db, &record, now).await.map_err(backend)?;
-            commit(db).await.map_err(backend)?;
+        if last_seen_at.plus(NOTED_EVERY) < now
+            && let Err(error) = self.touch(&id_hash, &record, now).await
+        {
+            // The disk is full, perhaps: that keeps nobody from reading.
+            tracing::warn!(error = &error as &dyn std::error::Error, "it wasn't noted that a session was heard of");
         }
         Ok(Some(record))
     }
@@ -101,7 +120,7 @@ impl SessionStore for DatabaseSessions {
     }
 }
 
-fn user(record: &Record) -> Option<(app::domain::id::OrganizationId, app::domain::id::UserId)> {
+fn user(record: &Record) -> Option<(OrganizationId, UserId)> {
     read::<Actor>(record, key::SIGNED_IN).map(|signed_in| (signed_in.organization, signed_in.user))
 }
 

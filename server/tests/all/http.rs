@@ -58,7 +58,7 @@ async fn every_answer_has_the_security_headers(database: &TestDatabase) {
         ("no function", 400, stranger.call("nothing", &[]).await),
         ("other site", 403, stranger.send(evil).await),
         ("too large", 413, stranger.send(large).await),
-        ("health", 200, stranger.get("/health").await),
+        ("health", 200, stranger.get("/health/ready").await),
     ];
     app.run("UPDATE users SET email = 'broken by hand'").await;
     answers.push(("broken row", 500, person.browser.viewer().await));
@@ -69,7 +69,7 @@ async fn every_answer_has_the_security_headers(database: &TestDatabase) {
     answers.push(("too often", 429, busy.viewer().await));
     app.services.storage.close().await;
     answers.push(("no database", 503, stranger.start_sign_in().await));
-    answers.push(("not healthy", 503, stranger.get("/health").await));
+    answers.push(("not healthy", 503, stranger.get("/health/ready").await));
 
     for (what, status, answer) in &answers {
         assert_eq!(answer.status.as_u16(), *status, "{what}: {}", answer.text());
@@ -146,7 +146,7 @@ async fn https_is_insisted_on_where_there_is_https(database: &TestDatabase) {
     let local = TestApp::init(database).await;
     assert_eq!(local.browser().get("/").await.header("strict-transport-security"), "");
     let public = TestApp::init(database).with_origin("https://id.example.org").with_mail_server().await;
-    for path in ["/", "/nothing", "/rpc/viewer", "/health"] {
+    for path in ["/", "/nothing", "/rpc/viewer", "/health/ready"] {
         let answer = public.browser().get(path).await;
         assert_eq!(answer.header("strict-transport-security"), "max-age=63072000; includeSubDomains", "{path}");
     }

@@ -56,8 +56,8 @@ async fn without_a_database_everything_is_refused_with_a_number_to_quote(databas
         assert_eq!(browser.get(path).await.status, 503, "{path}");
     }
     assert_eq!(app.browser().get("/login").await.status, 200, "what needs no database is there");
-    let health = app.browser().get("/health").await;
-    assert_eq!((health.status.as_u16(), health.text()), (503, "the database doesn't answer\n"));
+    let health = app.browser().get("/health/ready").await;
+    assert_eq!((health.status.as_u16(), health.text()), (503, "The database doesn't answer.\n"));
     assert_eq!((admin.browser.session(), person.browser.session()), (signed_in, registering));
 
     // As if it had never happened.
@@ -107,5 +107,5 @@ async fn a_connection_that_was_cut_is_made_anew(database: &TestDatabase) {
     let cut = "SELECT COUNT(*) FROM (SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()) x";
     assert!(other.number(cut).await >= 1);
     assert_eq!(person.browser.viewer().await.verdict(), DONE);
-    assert_eq!(app.browser().get("/health").await.status, 200);
+    assert_eq!(app.browser().get("/health/ready").await.status, 200);
 }
