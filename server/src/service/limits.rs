@@ -1,13 +1,21 @@
 //! How often is too often: POST requests by address, mails and codes by mail address (known or not).
 
+use super::Services;
+use crate::storage::{
+    Connection, commit,
+    limits::{self, Rate},
+};
 use app::{
+    action::{challenge::sha256, change::Change},
     domain::text::EmailAddress,
     refusal::{Code, Refusal},
 };
+use data_encoding::BASE64URL_NOPAD;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
+    time::Duration,
 };
 
 /// What one household or office shares: an IPv4 address, or the first 64 bits of an IPv6 one.
@@ -23,11 +31,11 @@ impl From<IpAddr> for AddressBlock {
     }
 }
 
-/// The counters of this process.
+/// How often is too often. Requests are counted by each server for itself, mails and codes for all servers together.
 pub struct Limits {
     requests: DefaultKeyedRateLimiter<AddressBlock>,
-    mails: DefaultKeyedRateLimiter<String>,
-    tries: DefaultKeyedRateLimiter<String>,
+    mails: Rate,
+    tries: Rate,
 }
 
 impl Limits {
@@ -36,9 +44,9 @@ impl Limits {
         let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self {
             requests: RateLimiter::keyed(Quota::per_minute(at_least_one(requests_per_minute))),
-            mails: RateLimiter::keyed(Quota::per_hour(at_least_one(mails_per_hour))),
+            mails: per_hour(mails_per_hour),
             // Someone who mistypes gets five tries a code; more codes than mails there can't be.
-            tries: RateLimiter::keyed(Quota::per_hour(at_least_one(mails_per_hour.saturating_mul(6)))),
+            tries: per_hour(mails_per_hour.saturating_mul(6)),
         }
     }
 
@@ -47,39 +55,76 @@ impl Limits {
     /// # Errors
     /// How long to wait, when there were too many.
     pub fn request(&self, from: AddressBlock) -> Result<(), Refusal> {
-        check(&self.requests, &from, "Too many requests came from your network.")
-    }
-
-    /// Counts a mail to this address, before it is known whether there is an account.
-    ///
-    /// # Errors
-    /// How long to wait, when there were too many.
-    pub fn mail(&self, to: &EmailAddress) -> Result<(), Refusal> {
-        check(&self.mails, &to.key(), "Too many mails were asked for at this address.")
-    }
-
-    /// Counts a typed code for this address.
-    ///
-    /// # Errors
-    /// How long to wait, when there were too many.
-    pub fn code(&self, of: &EmailAddress) -> Result<(), Refusal> {
-        check(&self.tries, &of.key(), "Too many codes were tried for this address.")
+        self.requests
+            .check_key(&from)
+            .map_err(|until| too_many("Too many requests came from your network.", until.wait_time_from(self.requests.clock().now())))
     }
 
     /// Forgets those who haven't come for long.
     pub fn forget_idle(&self) {
         self.requests.retain_recent();
-        self.mails.retain_recent();
-        self.tries.retain_recent();
     }
 }
 
-fn check<Key: Clone + std::hash::Hash + Eq>(limiter: &DefaultKeyedRateLimiter<Key>, key: &Key, what: &str) -> Result<(), Refusal> {
-    limiter.check_key(key).map_err(|until| {
-        let seconds = until.wait_time_from(limiter.clock().now()).as_secs() + 1;
-        let wait = if seconds < 120 { format!("{seconds} seconds") } else { format!("{} minutes", seconds.div_ceil(60)) };
-        Refusal { retry_after: Some(seconds), ..Refusal::new(Code::TooMany, format!("{what} Wait {wait}, then try again.")) }
-    })
+impl Services {
+    /// Counts a mail to this address, before it is known whether there is an account.
+    ///
+    /// # Errors
+    /// How long to wait, when there were too many.
+    pub async fn count_mail(&self, to: &EmailAddress) -> Result<(), Refusal> {
+        let failed = |error| self.storage_failed(error);
+        let mut db = self.storage.begin().await.map_err(failed)?;
+        let what = "Too many mails were asked for at this address.";
+        self.count(&mut db, &format!("mail {}", to.key()), self.limits.mails, what).await?;
+        commit(db).await.map_err(failed)
+    }
+
+    /// Counts the mails that a change sends to whomever its author names.
+    ///
+    /// # Errors
+    /// How long to wait, when there were too many.
+    pub async fn count_mails_of(&self, change: &Change) -> Result<(), Refusal> {
+        match change {
+            Change::CreateUser { email, .. } => self.count_mail(email).await,
+            Change::ResendInvitation { user } | Change::ReEnrolUser { user } => match user.handle.email() {
+                Some(email) => self.count_mail(email).await,
+                None => Ok(()),
+            },
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a typed code for this address, in the transaction in which it is tried.
+    ///
+    /// # Errors
+    /// How long to wait, when there were too many.
+    pub(super) async fn count_code(&self, db: &mut Connection, of: &EmailAddress) -> Result<(), Refusal> {
+        self.count(db, &format!("code {}", of.key()), self.limits.tries, "Too many codes were tried for this address.").await
+    }
+
+    async fn count(&self, db: &mut Connection, key: &str, rate: Rate, what: &str) -> Result<(), Refusal> {
+        // Whoever reads the table needn't learn who asked.
+        let id = BASE64URL_NOPAD.encode(&sha256(key.as_bytes()));
+        let now = self.ambient.now();
+        match limits::take(db, &id, rate, now).await.map_err(|error| self.storage_failed(error))? {
+            None => Ok(()),
+            Some(next) => {
+                let wait = u64::try_from(next.as_millis().saturating_sub(now.as_millis())).unwrap_or_default();
+                Err(too_many(what, Duration::from_millis(wait)))
+            }
+        }
+    }
+}
+
+fn per_hour(number: u32) -> Rate {
+    let number = number.max(1);
+    Rate { burst: number, every: Duration::from_hours(1) / number }
+}
+
+fn too_many(what: &str, wait: Duration) -> Refusal {
+    let seconds = wait.as_secs() + 1;
+    let wait = if seconds < 120 { format!("{seconds} seconds") } else { format!("{} minutes", seconds.div_ceil(60)) };
+    Refusal { retry_after: Some(seconds), ..Refusal::new(Code::TooMany, format!("{what} Wait {wait}, then try again.")) }
 }
 
 #[cfg(test)]
@@ -98,11 +143,11 @@ mod tests {
     #[test]
     fn one_too_many_is_told_how_long_to_wait() {
         let limits = Limits::new(2, 2);
-        let ada = EmailAddress::parse("ada@example.org").unwrap();
-        assert!(limits.mail(&ada).is_ok() && limits.mail(&EmailAddress::parse("ADA@example.org").unwrap()).is_ok());
-        let refusal = limits.mail(&ada).unwrap_err();
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| AddressBlock::from(text.parse::<IpAddr>().unwrap()));
+        assert!(limits.request(one).is_ok() && limits.request(one).is_ok());
+        let refusal = limits.request(one).unwrap_err();
         assert_eq!(refusal.code, Code::TooMany);
-        assert!(refusal.retry_after.is_some_and(|seconds| (1..=1801).contains(&seconds)), "{refusal:?}");
-        assert!(limits.mail(&EmailAddress::parse("bob@example.org").unwrap()).is_ok());
+        assert!(refusal.retry_after.is_some_and(|seconds| (1..=31).contains(&seconds)), "{refusal:?}");
+        assert!(limits.request(other).is_ok());
     }
 }

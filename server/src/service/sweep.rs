@@ -1,35 +1,99 @@
-//! Removes what ran out: organizations that were never activated, registrations, actions, challenges, sessions, tokens, texts of old mails,
-//! old activity.
+//! Removes what ran out, in small steps: whoever wants to write in between gets their turn.
 
 use super::{Services, session::IDLE};
-use crate::storage::{StorageError, actions, activity, challenges, commit, organizations, outbox, registrations, sessions, tokens};
+use crate::storage::{
+    Connection, StorageError, actions, activity, challenges, commit, limits, organizations, outbox, registrations, sessions, tokens,
+};
+use app::domain::time::Timestamp;
 use std::time::Duration;
 
 /// An organization that isn't activated by then is removed.
 const NEVER_ACTIVATED: Duration = Duration::from_hours(7 * 24);
-
-/// How long activity is kept.
+/// How long activity is kept, and what became of mails.
 const ACTIVITY: Duration = Duration::from_hours(90 * 24);
+/// How long codes are kept after they ran out, so that whoever types one is told so.
+const OLD_CODES: Duration = Duration::from_hours(30 * 24);
 
-/// Sweeps once.
+/// So many rows are removed in one transaction at most.
+pub const STEP: i64 = 200;
+
+/// What runs out.
+#[derive(Debug, Clone, Copy)]
+enum Remains {
+    Organizations,
+    Registrations,
+    Codes,
+    Actions,
+    Challenges,
+    Sessions,
+    Tokens,
+    MailTexts,
+    Mails,
+    Activity,
+    Limits,
+}
+
+impl Remains {
+    const ALL: [Self; 11] = [
+        Self::Organizations,
+        Self::Registrations,
+        Self::Codes,
+        Self::Actions,
+        Self::Challenges,
+        Self::Sessions,
+        Self::Tokens,
+        Self::MailTexts,
+        Self::Mails,
+        Self::Activity,
+        Self::Limits,
+    ];
+
+    /// Removes one step's worth; how much.
+    async fn remove(self, db: &mut Connection, now: Timestamp) -> Result<u64, StorageError> {
+        match self {
+            // With all that they hold.
+            Self::Organizations => organizations::remove_never_activated(db, now.minus(NEVER_ACTIVATED), STEP / 10).await,
+            Self::Registrations => registrations::remove_expired(db, now, STEP).await,
+            Self::Codes => registrations::remove_old_codes(db, now.minus(OLD_CODES), STEP).await,
+            Self::Actions => actions::remove_expired(db, now, STEP).await,
+            Self::Challenges => challenges::remove_expired(db, now, STEP).await,
+            Self::Sessions => sessions::remove_expired(db, now, now.minus(IDLE), STEP).await,
+            Self::Tokens => tokens::remove_expired(db, now, STEP).await,
+            Self::MailTexts => outbox::remove_expired(db, now, STEP).await,
+            Self::Mails => outbox::remove_before(db, now.minus(ACTIVITY), STEP).await,
+            Self::Activity => activity::remove_before(db, now.minus(ACTIVITY), STEP).await,
+            Self::Limits => limits::remove_clear(db, now, STEP).await,
+        }
+    }
+}
+
+/// Sweeps once. Two servers may do it at the same time.
 ///
 /// # Errors
-/// When the database fails; then nothing was removed.
+/// The first failure of the database. The others are tried all the same, and what was removed stays removed.
 pub async fn sweep(services: &Services) -> Result<(), StorageError> {
     let now = services.ambient.now();
     services.limits.forget_idle();
-    let mut db = services.storage.begin().await?;
-    let organizations = organizations::remove_never_activated(&mut db, now.minus(NEVER_ACTIVATED)).await?;
-    let registrations = registrations::remove_expired(&mut db, now).await?;
-    let actions = actions::remove_expired(&mut db, now).await?;
-    let challenges = challenges::remove_expired(&mut db, now).await?;
-    let sessions = sessions::remove_expired(&mut db, now, now.minus(IDLE)).await?;
-    let tokens = tokens::remove_expired(&mut db, now).await?;
-    let mails = outbox::remove_expired(&mut db, now).await?;
-    let events = activity::remove_before(&mut db, now.minus(ACTIVITY)).await?;
-    commit(db).await?;
-    if organizations + registrations + actions + challenges + sessions + tokens + mails + events > 0 {
-        tracing::info!(organizations, registrations, actions, challenges, sessions, tokens, mails, events, "removed what ran out");
+    let mut outcome = Ok(());
+    for what in Remains::ALL {
+        match remove_all(services, what, now).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(?what, removed, "removed what ran out"),
+            Err(error) => outcome = outcome.and(Err(error)),
+        }
     }
-    Ok(())
+    outcome
+}
+
+async fn remove_all(services: &Services, what: Remains, now: Timestamp) -> Result<u64, StorageError> {
+    let mut removed = 0;
+    loop {
+        let mut db = services.storage.begin().await?;
+        let step = what.remove(&mut db, now).await?;
+        commit(db).await?;
+        if step == 0 {
+            return Ok(removed);
+        }
+        removed += step;
+    }
 }

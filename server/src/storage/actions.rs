@@ -144,10 +144,15 @@ pub async fn mark_executed(db: &mut Connection, id: ActionId) -> Result<bool, St
     Ok(done.rows_affected() == 1)
 }
 
-/// Removes actions that ran out before this time: those that were executed are in history.
+/// Removes actions that ran out before this time, at most so many; how many. Those that were executed are in history.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
-    Ok(sqlx::query("DELETE FROM actions WHERE expires_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done = sqlx::query("DELETE FROM actions WHERE id IN (SELECT id FROM actions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
+        .bind(before.as_millis())
+        .bind(at_most)
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected())
 }

@@ -73,10 +73,16 @@ pub async fn newest(db: &mut Connection, organization: OrganizationId, user: Use
         .collect()
 }
 
-/// Removes what happened before this time.
+/// Removes what happened before this time, at most so much; how much.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove_before(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
-    Ok(sqlx::query("DELETE FROM activity WHERE happened_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+pub async fn remove_before(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done =
+        sqlx::query("DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE happened_at < $1 ORDER BY happened_at LIMIT $2)")
+            .bind(before.as_millis())
+            .bind(at_most)
+            .execute(db)
+            .await?;
+    Ok(done.rows_affected())
 }

@@ -51,10 +51,16 @@ pub async fn take(db: &mut Connection, id: ChallengeId, now: Timestamp) -> Resul
     Ok(row.filter(|(_, expires_at)| now.as_millis() < *expires_at).map(|(ceremony, _)| ceremony))
 }
 
-/// Removes challenges that ran out before this time.
+/// Removes challenges that ran out before this time, at most so many; how many.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
-    Ok(sqlx::query("DELETE FROM challenges WHERE expires_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done =
+        sqlx::query("DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
+            .bind(before.as_millis())
+            .bind(at_most)
+            .execute(db)
+            .await?;
+    Ok(done.rows_affected())
 }

@@ -52,15 +52,14 @@ pub async fn another_is_active(db: &mut Connection, than: Option<OrganizationId>
     Ok(found.is_some())
 }
 
-/// Removes those that were created before this time and never activated, with everything they hold; how many.
+/// Removes those that were created before this time and never activated, with everything they hold, at most so many; how many.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove_never_activated(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
-    let done = sqlx::query("DELETE FROM organizations WHERE activated_at IS NULL AND created_at < $1")
-        .bind(before.as_millis())
-        .execute(db)
-        .await?;
+pub async fn remove_never_activated(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let statement = "DELETE FROM organizations WHERE activated_at IS NULL AND id IN
+         (SELECT id FROM organizations WHERE activated_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2)";
+    let done = sqlx::query(statement).bind(before.as_millis()).bind(at_most).execute(db).await?;
     Ok(done.rows_affected())
 }
 

@@ -102,6 +102,38 @@ pub async fn insert(db: &mut Connection, mail: &NewMail) -> Result<(), StorageEr
     Ok(())
 }
 
+/// Whether a mail is due: looking costs little, [`claim`] wants to write.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_due(db: &mut Connection, now: Timestamp) -> Result<bool, StorageError> {
+    let row: Option<(String,)> =
+        sqlx::query_as("SELECT id FROM outbox WHERE sent_at IS NULL AND refused_at IS NULL AND next_attempt_at <= $1 LIMIT 1")
+            .bind(now.as_millis())
+            .fetch_optional(db)
+            .await?;
+    Ok(row.is_some())
+}
+
+/// What waits to be sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Backlog {
+    /// So many mails.
+    pub mails: u64,
+    /// When the oldest of them was written.
+    pub oldest: Option<Timestamp>,
+}
+
+/// What waits to be sent, of all organizations, whether it is its turn or not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn backlog(db: &mut Connection) -> Result<Backlog, StorageError> {
+    let (mails, oldest): (i64, Option<i64>) =
+        sqlx::query_as("SELECT COUNT(*), MIN(created_at) FROM outbox WHERE sent_at IS NULL AND refused_at IS NULL").fetch_one(db).await?;
+    Ok(Backlog { mails: u64::try_from(mails).unwrap_or_default(), oldest: oldest.map(time) })
+}
+
 /// Takes the mail that is due longest for `lease`: no other worker gets it before that, and a worker that dies holds it no
 /// longer.
 ///
@@ -219,15 +251,32 @@ pub async fn waiting(db: &mut Connection, now: Timestamp) -> Result<Vec<QueuedMa
     rows.into_iter().map(QueuedMail::try_from).collect()
 }
 
-/// Removes the text of mails that ran out before this time; how many.
+/// Removes the text of mails that ran out before this time, at most so many; how many.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
+pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
     let done = sqlx::query(
-        "UPDATE outbox SET refused_at = $1, sealed = NULL, last_answer = COALESCE(last_answer, 'never sent') WHERE sealed IS NOT NULL AND expires_at < $1",
+        "UPDATE outbox SET refused_at = $1, sealed = NULL, last_answer = COALESCE(last_answer, 'never sent')
+         WHERE id IN (SELECT id FROM outbox WHERE sealed IS NOT NULL AND expires_at < $1 ORDER BY expires_at LIMIT $2)",
     )
     .bind(before.as_millis())
+    .bind(at_most)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes mails that were written before this time and whose text is gone, at most so many; how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_before(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done = sqlx::query(
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < $1 AND sealed IS NULL ORDER BY created_at LIMIT $2)",
+    )
+    .bind(before.as_millis())
+    .bind(at_most)
     .execute(db)
     .await?;
     Ok(done.rows_affected())

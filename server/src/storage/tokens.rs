@@ -111,23 +111,15 @@ pub async fn delete(db: &mut Connection, organization: OrganizationId, id: Token
     Ok(())
 }
 
-/// Revokes the tokens that a user signed in with.
+/// Removes tokens that ran out before this time, at most so many; how many.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn delete_logins(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<(), StorageError> {
-    sqlx::query("DELETE FROM tokens WHERE organization_id = $1 AND user_id = $2 AND kind = 'login'")
-        .bind(organization.to_string())
-        .bind(user.to_string())
+pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done = sqlx::query("DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
+        .bind(before.as_millis())
+        .bind(at_most)
         .execute(db)
         .await?;
-    Ok(())
-}
-
-/// Removes tokens that ran out before this time.
-///
-/// # Errors
-/// When the database fails.
-pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
-    Ok(sqlx::query("DELETE FROM tokens WHERE expires_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+    Ok(done.rows_affected())
 }
