@@ -25,6 +25,8 @@ pub struct Prepared {
 /// What the signer gets back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
+    /// Whether it had been executed before, and what is shown once was shown then, or got lost on the way.
+    pub is_repeat: bool,
     /// The entry's place in history.
     pub index: u64,
     /// When it was executed.

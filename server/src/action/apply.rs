@@ -98,7 +98,7 @@ pub(super) async fn apply(
         }
         Change::RevokeInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, Some(now)).await?;
-            end_invitation(db, user.id, now).await?;
+            registrations::end_all(db, user.id, now).await?;
         }
         Change::ReEnrolUser { user } => {
             begin_anew(db, Actor { organization, user: user.id }, now).await?;
@@ -106,7 +106,7 @@ pub(super) async fn apply(
         }
         Change::DeactivateUser { user } => {
             users::mark(db, organization, user.id, Mark::Deactivated, Some(now)).await?;
-            end_invitation(db, user.id, now).await?;
+            registrations::end_all(db, user.id, now).await?;
             sessions::delete_of_user(db, organization, user.id).await?;
         }
         Change::ActivateUser { user } => users::mark(db, organization, user.id, Mark::Deactivated, None).await?,
@@ -297,12 +297,6 @@ async fn create_user(
         created_at: context.now,
     };
     users::insert(db, new).await
-}
-
-/// Nobody goes on by the code that was sent, nor in a browser where it was typed already.
-async fn end_invitation(db: &mut Connection, user: UserId, now: Timestamp) -> Result<(), StorageError> {
-    registrations::end_codes(db, user, now).await?;
-    registrations::end_of_user(db, user, now).await
 }
 
 impl Context<'_> {

@@ -4,11 +4,12 @@ use super::{
     ActionError, Actor, Road,
     apply::{Brought, Context, FreshCode, apply},
     enrolment::Use,
-    facts::{gather, held_by_active},
+    facts::gather,
 };
 use crate::{
     client::Client,
     code::RegistrationCode,
+    metrics::{checking_signature, count_change},
     passkey::Signature,
     storage::{
         Connection, StorageError, actions, commit as save,
@@ -31,7 +32,7 @@ use app::{
         },
         recovery_key::recovery_message,
         rules::{self, Signer},
-        verify::AssertionError,
+        verify::{AssertionError, VerifiedAssertion},
     },
     domain::{
         id::{ActionId, CredentialId, UserId},
@@ -101,38 +102,91 @@ pub struct KeyProof {
     pub signature: Vec<u8>,
 }
 
+/// What is to be executed: whose, until when, signed how, handed in by whom.
+struct Asked<'a> {
+    actor: Actor,
+    action: ActionId,
+    expires_at: Timestamp,
+    proof: Proof<'a>,
+    client: &'a Client,
+}
+
 impl Road {
     /// Executes a prepared action that was signed, as `client` hands it in.
     ///
     /// # Errors
     /// Why it wasn't; then nothing was changed, and the action can be signed again unless it is over.
     pub async fn commit(&self, actor: Actor, action: ActionId, proof: Proof<'_>, client: &Client) -> Result<Executed, ActionError> {
+        let outcome = self.execute(actor, action, proof, client).await;
+        count_change(&outcome);
+        outcome
+    }
+
+    async fn execute(&self, actor: Actor, action: ActionId, proof: Proof<'_>, client: &Client) -> Result<Executed, ActionError> {
         let mut db = self.storage.connection().await?;
-        let prepared = actions::find_prepared(&mut db, actor.organization, actor.user, action).await?.ok_or(ActionError::Over)?;
-        drop(db);
+        let Some(prepared) = actions::find_prepared(&mut db, actor.organization, actor.user, action).await? else {
+            return Err(self.over(&mut db, actor, action, proof).await?);
+        };
         let document = Document::parse(&prepared.document)?;
-        // Hashing takes a while: not while others wait for the head.
+        let signed = Signed::new(prepared.document, &document);
+        // Verifying and hashing take a while: not while others wait for the head.
+        let verified = signed.by(&mut db, actor, proof).await?;
+        drop(db);
         let code = self.code_for(&document.change).await?;
 
         let mut transaction = self.storage.begin().await?;
-        let head = history::claim_head(&mut transaction, actor.organization).await?.ok_or(ActionError::NotActive)?;
-        let now = self.ambient.now();
-        if !actions::mark_executed(&mut transaction, action).await? {
-            return Err(ActionError::Over);
+        let asked = Asked { actor, action, expires_at: prepared.expires_at, proof, client };
+        let executed = match self.alter(&mut transaction, asked, &signed, verified, code).await {
+            // Whoever did it at this moment may share a commit with this that is still to come: it is waited for.
+            Err(ActionError::DoneAlready(_)) => {
+                drop(transaction);
+                save(self.storage.begin().await?).await?;
+                return Err(self.over(&mut *self.storage.connection().await?, actor, action, proof).await?);
+            }
+            outcome => outcome?,
+        };
+        match save(transaction).await {
+            Err(error @ StorageError::Unanswered(_)) => self.look_whether_saved(actor, action, error).await?,
+            known => known?,
         }
-        if now >= prepared.expires_at {
+        self.outbox.wake();
+        tracing::info!(%action, index = executed.index, "a change was executed");
+        Ok(executed)
+    }
+
+    /// Everything in the one transaction, but for its end.
+    async fn alter(
+        &self,
+        db: &mut Connection,
+        asked: Asked<'_>,
+        signed: &Signed<'_>,
+        (mut what, mut used): (What, Used),
+        code: Option<FreshCode>,
+    ) -> Result<Executed, ActionError> {
+        let Asked { actor, action, expires_at, proof, client } = asked;
+        let document = signed.document;
+        let head = history::claim_head(db, actor.organization).await?.ok_or(ActionError::NotActive)?;
+        let now = self.ambient.now();
+        if !actions::mark_executed(db, action).await? {
+            return Err(self.over(db, actor, action, proof).await?);
+        }
+        if now >= expires_at {
             return Err(ActionError::Expired);
         }
-        let (identity, may) = held_by_active(&mut transaction, actor).await?;
-        let signed = Signed::new(prepared.document, &document);
-        let (what, credential) = signed.by(&mut transaction, actor, proof, Some(now)).await?;
-        let facts = gather(&mut transaction, actor.organization, &identity, &document.change, may, proof.signer(), now).await?;
+        let (_, facts) = gather(db, actor, &document.change, proof.signer(), now).await?;
+        if !used.note(db, actor, now).await? {
+            // What it was verified by has changed since. Nobody changes it now.
+            (what, used) = signed.by(db, actor, proof).await?;
+            if !used.note(db, actor, now).await? {
+                return Err(ActionError::UsedTwice);
+            }
+        }
         rules::check(&document.change, &facts)?;
-        let new = self.check_new(&mut transaction, actor, &document.change, Use::Take).await?;
+        let new = self.check_new(db, actor, &document.change, Use::Take).await?;
 
         let ids = signed.ids;
         let context = Context { road: self, organization: actor.organization, actor: &document.actor, client, now };
-        let shown = apply(&mut transaction, &context, &document, ids, Brought { code, new }).await?;
+        let shown = apply(db, &context, document, ids, Brought { code, new }).await?;
         let subject = match &document.change {
             Change::CreateUser { .. } | Change::RegisterEndUser { .. } | Change::CreateServiceAccount(_) | Change::CreateAccessToken(_) => {
                 Some(UserId::from_bytes(ids.created))
@@ -145,16 +199,13 @@ impl Road {
             organization: actor.organization,
             line: &line,
             action: Some(action),
-            credential: Some(credential),
+            credential: Some(used.credential()),
             actor: actor.user,
             subject,
             registers: &ids.registered(&document.change),
         };
-        let head = history::append(&mut transaction, head, entry).await?;
+        let head = history::append(db, head, entry).await?;
         let checkpoint = self.checkpoint(actor.organization, &head)?;
-        save(transaction).await?;
-        self.outbox.wake();
-        tracing::info!(%action, index, "a change was executed");
         Ok(Executed { index, executed_at: now, checkpoint, created, shown })
     }
 
@@ -171,8 +222,45 @@ impl Road {
         }
         let document = Document::parse(&prepared.document)?;
         // That the credential was used is noted when the action is executed.
-        Signed::new(prepared.document, &document).by(&mut db, actor, proof, None).await?;
+        Signed::new(prepared.document, &document).by(&mut db, actor, proof).await?;
         Ok(())
+    }
+
+    /// The connection broke off before the commit was answered: asks by another one. Should the database be at it still, it holds
+    /// the head, and is waited for.
+    async fn look_whether_saved(&self, actor: Actor, action: ActionId, error: StorageError) -> Result<(), StorageError> {
+        let looked = async {
+            let mut transaction = self.storage.begin().await?;
+            history::claim_head(&mut transaction, actor.organization).await?;
+            history::of_action(&mut transaction, actor.organization, actor.user, action).await
+        };
+        let found = looked.await;
+        let is_done = found.as_ref().map(Option::is_some);
+        tracing::warn!(%action, error = &error as &dyn std::error::Error, ?is_done, "a commit wasn't answered: looked whether it was done");
+        match found {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(StorageError::NotSaved),
+            Err(_) => Err(error),
+        }
+    }
+
+    /// What is said of an action that doesn't wait any more. Whoever hands in the very signature that it was executed by gets the
+    /// receipt: the answer before didn't reach them.
+    async fn over(&self, db: &mut Connection, actor: Actor, action: ActionId, proof: Proof<'_>) -> Result<ActionError, ActionError> {
+        let Some(line) = history::of_action(db, actor.organization, actor.user, action).await? else { return Ok(ActionError::Over) };
+        let Entry { index, executed_at, what, .. } = Entry::parse(&line)?;
+        let (signature, created) = match what {
+            What::Action(signed) => (signed.signature, signed.created),
+            What::Recovery(signed) => (signed.signature, None),
+            _ => return Ok(ActionError::Over),
+        };
+        if signature.0 != proof.signature() {
+            return Ok(ActionError::Over);
+        }
+        let head = history::head_at(db, actor.organization, index + 1).await?;
+        let head = head.ok_or(StorageError::Inconsistent { table: "history", column: "subtree_roots" })?;
+        let checkpoint = self.checkpoint(actor.organization, &head)?;
+        Ok(ActionError::DoneAlready(Box::new(Executed { index, executed_at, checkpoint, created, shown: None })))
     }
 
     async fn code_for(&self, change: &Change) -> Result<Option<FreshCode>, ActionError> {
@@ -193,7 +281,15 @@ impl Road {
     }
 }
 
-impl Proof<'_> {
+impl<'a> Proof<'a> {
+    fn signature(self) -> &'a [u8] {
+        match self {
+            Self::Passkey(signature) => signature.bytes(),
+            Self::Key(proof) => &proof.signature,
+            Self::RecoveryKey(signature) => signature,
+        }
+    }
+
     const fn signer(self) -> Signer {
         match self {
             Self::Passkey(_) | Self::Key(_) => Signer::Passkey,
@@ -262,28 +358,16 @@ impl<'a> Signed<'a> {
         Self { bytes, challenge, ids: Ids::of(&challenge), document }
     }
 
-    /// What goes into history, and which credential signed; that it was used at this time is noted, if one is given.
-    async fn by(
-        &self,
-        db: &mut Connection,
-        actor: Actor,
-        proof: Proof<'_>,
-        used_at: Option<Timestamp>,
-    ) -> Result<(What, CredentialId), ActionError> {
+    /// What goes into history, and which credential signed.
+    async fn by(&self, db: &mut Connection, actor: Actor, proof: Proof<'_>) -> Result<(What, Used), ActionError> {
         match proof {
-            Proof::Passkey(signature) => self.by_passkey(db, actor, signature, used_at).await,
-            Proof::Key(proof) => self.by_key(db, actor, proof, used_at).await,
+            Proof::Passkey(signature) => self.by_passkey(db, actor, signature).await,
+            Proof::Key(proof) => self.by_key(db, actor, proof).await,
             Proof::RecoveryKey(signature) => self.by_recovery_key(db, actor, signature).await,
         }
     }
 
-    async fn by_passkey(
-        &self,
-        db: &mut Connection,
-        actor: Actor,
-        signature: &Signature,
-        used_at: Option<Timestamp>,
-    ) -> Result<(What, CredentialId), ActionError> {
+    async fn by_passkey(&self, db: &mut Connection, actor: Actor, signature: &Signature) -> Result<(What, Used), ActionError> {
         let passkey = find_passkey(db, actor, signature).await?;
         let signed = SignedAction {
             document: Bytes(self.bytes.clone()),
@@ -294,17 +378,11 @@ impl<'a> Signed<'a> {
             created: created(&self.document.change, self.ids.created),
             key: self.key(),
         };
-        verify(db, &passkey, self.document, &self.hashes(&signed), &signed, used_at).await?;
-        Ok((What::Action(Box::new(signed)), passkey.id))
+        let verified = verify(&passkey, self.document, &self.hashes(&signed), &signed)?;
+        Ok((What::Action(Box::new(signed)), Used::Passkey(Box::new(passkey), verified)))
     }
 
-    async fn by_key(
-        &self,
-        db: &mut Connection,
-        actor: Actor,
-        proof: &KeyProof,
-        used_at: Option<Timestamp>,
-    ) -> Result<(What, CredentialId), ActionError> {
+    async fn by_key(&self, db: &mut Connection, actor: Actor, proof: &KeyProof) -> Result<(What, Used), ActionError> {
         let key = credentials::find_key(db, &proof.credential_id)
             .await?
             .filter(|key| key.organization == actor.organization && key.user == actor.user)
@@ -320,13 +398,9 @@ impl<'a> Signed<'a> {
         };
         let hashes = self.hashes(&signed);
         let checked = signed.check(self.document, &hashes, &SignerKey::Key(key.key))?;
-        checked.public_key().verify(checked.message(), checked.signature()).map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
-        if let Some(now) = used_at
-            && !credentials::note_key_use(db, key.id, now).await?
-        {
-            return Err(ActionError::NotTheirPasskey);
-        }
-        Ok((What::Action(Box::new(signed)), key.id))
+        checking_signature(|| checked.public_key().verify(checked.message(), checked.signature()))
+            .map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
+        Ok((What::Action(Box::new(signed)), Used::Key(key.id)))
     }
 
     /// Our id of the key of a program, if one is created.
@@ -339,12 +413,11 @@ impl<'a> Signed<'a> {
         Hashes { rp_id: sha256(self.document.rp_id.as_bytes()), challenge: self.challenge, client_data: sha256(&signed.client_data.0) }
     }
 
-    async fn by_recovery_key(&self, db: &mut Connection, actor: Actor, signature: &[u8]) -> Result<(What, CredentialId), ActionError> {
+    async fn by_recovery_key(&self, db: &mut Connection, actor: Actor, signature: &[u8]) -> Result<(What, Used), ActionError> {
         let key = credentials::find_recovery_key(db, actor.organization, actor.user).await?.ok_or(ActionError::NotTheirKit)?;
         let inconsistent = || StorageError::Inconsistent { table: "credentials", column: "public_key" };
         let public_key = Bytes::decode(&key.public_key).and_then(|key| key.0.try_into().ok()).ok_or_else(inconsistent)?;
-        PublicKey::Ed25519(public_key)
-            .verify(&recovery_message(&self.bytes), signature)
+        checking_signature(|| PublicKey::Ed25519(public_key).verify(&recovery_message(&self.bytes), signature))
             .map_err(|InvalidSignature| ActionError::NotTheirKit)?;
         let signed = SignedRecovery {
             document: Bytes(self.bytes.clone()),
@@ -353,7 +426,37 @@ impl<'a> Signed<'a> {
             passkey: CredentialId::from_bytes(self.ids.created),
             recovery_key: CredentialId::from_bytes(self.ids.recovery_key),
         };
-        Ok((What::Recovery(Box::new(signed)), key.id))
+        Ok((What::Recovery(Box::new(signed)), Used::RecoveryKey(key.id)))
+    }
+}
+
+/// The credential that a signature was verified by, as it was then.
+enum Used {
+    Passkey(Box<Passkey>, VerifiedAssertion),
+    Key(CredentialId),
+    RecoveryKey(CredentialId),
+}
+
+impl Used {
+    fn credential(&self) -> CredentialId {
+        match self {
+            Self::Passkey(passkey, _) => passkey.id,
+            Self::Key(id) | Self::RecoveryKey(id) => *id,
+        }
+    }
+
+    /// Notes that it was used; whether it still is what it was.
+    async fn note(&self, db: &mut Connection, actor: Actor, now: Timestamp) -> Result<bool, StorageError> {
+        match self {
+            Self::Passkey(passkey, verified) => {
+                credentials::note_use(db, passkey, verified.sign_count, verified.backed_up, None, now).await
+            }
+            Self::Key(id) => credentials::note_key_use(db, *id, now).await,
+            Self::RecoveryKey(id) => {
+                let now = credentials::find_recovery_key(db, actor.organization, actor.user).await?;
+                Ok(now.is_some_and(|key| key.id == *id))
+            }
+        }
     }
 }
 
@@ -368,15 +471,8 @@ async fn find_passkey(db: &mut Connection, actor: Actor, signature: &Signature) 
         .ok_or(ActionError::NotTheirPasskey)
 }
 
-/// Verifies by the same code as whoever reads history, and notes that the passkey was used, if it is said when.
-async fn verify(
-    db: &mut Connection,
-    passkey: &Passkey,
-    document: &Document,
-    hashes: &Hashes,
-    signed: &SignedAction,
-    used_at: Option<Timestamp>,
-) -> Result<(), ActionError> {
+/// Verifies by the same code as whoever reads history.
+fn verify(passkey: &Passkey, document: &Document, hashes: &Hashes, signed: &SignedAction) -> Result<VerifiedAssertion, ActionError> {
     let inconsistent = |column| StorageError::Inconsistent { table: "credentials", column };
     let key = SigningKey {
         public_key_cose: BASE64URL_NOPAD.decode(passkey.public_key.as_bytes()).map_err(|_| inconsistent("public_key"))?,
@@ -385,13 +481,9 @@ async fn verify(
         backup_eligible: passkey.backup_eligible,
     };
     let checked = signed.check(document, hashes, &SignerKey::Passkey(key))?;
-    checked.public_key().verify(checked.message(), checked.signature()).map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
+    checking_signature(|| checked.public_key().verify(checked.message(), checked.signature()))
+        .map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
     let verified =
         checked.signature_was_valid().inspect_err(|error| tracing::warn!(credential = %passkey.id, %error, "a signature was refused"))?;
-    if let Some((verified, now)) = verified.zip(used_at)
-        && !credentials::note_use(db, passkey, verified.sign_count, verified.backed_up, &passkey.webauthn, now).await?
-    {
-        return Err(ActionError::UsedTwice);
-    }
-    Ok(())
+    verified.ok_or(ActionError::NotTheirPasskey)
 }

@@ -243,8 +243,7 @@ impl Road {
                 if !user.is_organization_active || !users::register(db, whom.organization, whom.user, now).await? {
                     return Err(ActionError::NotAsked);
                 }
-                registrations::end_codes(db, whom.user, now).await?;
-                registrations::end_of_user(db, whom.user, now).await?;
+                registrations::end_all(db, whom.user, now).await?;
                 Ok(entry::Grounds::Invitation)
             }
             (Grounds::Code { action }, None) => {

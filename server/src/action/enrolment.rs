@@ -147,26 +147,29 @@ impl Road {
         Ok(id)
     }
 
-    /// The challenge that waits under this id for a credential which this user brings by a change; with it, the private half
-    /// that they sealed is kept until then.
+    /// The challenge that waits under this id for a credential which this user brings by a change.
     ///
     /// # Errors
     /// [`ActionError::NotAsked`] when none does.
-    pub async fn challenge_for(
-        &self,
-        db: &mut Connection,
-        whom: Actor,
-        id: ChallengeId,
-        sealed: Option<&str>,
-    ) -> Result<Bytes, ActionError> {
+    pub async fn challenge_for(&self, db: &mut Connection, whom: Actor, id: ChallengeId) -> Result<Bytes, ActionError> {
+        let asked = self.find_own(db, whom, id).await?;
+        Bytes::decode(&asked.challenge).ok_or(ActionError::NotAsked)
+    }
+
+    /// Keeps the private half of a recovery key, which its owner sealed, beside the challenge that it waits for.
+    ///
+    /// # Errors
+    /// [`ActionError::NotAsked`] when none does.
+    pub async fn keep_sealed(&self, whom: Actor, id: ChallengeId, sealed: String) -> Result<(), ActionError> {
+        let mut transaction = self.storage.begin().await?;
+        let asked = self.find_own(&mut transaction, whom, id).await?;
+        challenges::update(&mut transaction, id, &write(&Asked { sealed: Some(sealed), ..asked })?).await?;
+        Ok(commit(transaction).await?)
+    }
+
+    async fn find_own(&self, db: &mut Connection, whom: Actor, id: ChallengeId) -> Result<Asked, ActionError> {
         let asked = self.find_asked(db, id, Use::Look).await?;
-        let mut asked = asked.filter(|asked| asked.whom == whom && asked.grounds == Grounds::OwnChange).ok_or(ActionError::NotAsked)?;
-        let challenge = Bytes::decode(&asked.challenge).ok_or(ActionError::NotAsked)?;
-        if let Some(sealed) = sealed {
-            asked.sealed = Some(sealed.to_owned());
-            challenges::update(db, id, &write(&asked)?).await?;
-        }
-        Ok(challenge)
+        asked.filter(|asked| asked.whom == whom && asked.grounds == Grounds::OwnChange).ok_or(ActionError::NotAsked)
     }
 
     /// Checks a passkey that would be brought by a change, whose challenge goes on waiting.

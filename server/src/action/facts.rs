@@ -4,7 +4,7 @@ use super::{ActionError, Actor};
 use crate::storage::{
     Connection, StorageError,
     credentials::{self, Credential},
-    identities::{self, Identity},
+    identities::{self, Holder, Identity},
     permissions,
 };
 use app::{
@@ -29,9 +29,15 @@ use app::{
 /// # Errors
 /// [`ActionError::NotActive`] when they aren't.
 pub async fn held_by_active(db: &mut Connection, actor: Actor) -> Result<(Identity, Operations), ActionError> {
-    let identity = identities::find(db, actor.organization, actor.user).await?.filter(Identity::may_act).ok_or(ActionError::NotActive)?;
-    let held = identities::held_by(db, actor.organization, &identity).await?;
-    Ok((identity, held))
+    active(&mut identities::with_permissions(db, actor.organization, &[actor.user]).await?, actor)
+}
+
+/// Takes the actor out of whoever was found.
+fn active(found: &mut Vec<Holder>, actor: Actor) -> Result<(Identity, Operations), ActionError> {
+    let place = found.iter().position(|holder| holder.identity.id == actor.user && holder.identity.may_act());
+    let holder = found.swap_remove(place.ok_or(ActionError::NotActive)?);
+    let may = holder.may();
+    Ok((holder.identity, may))
 }
 
 /// Lets only those go on who are active and may do this; what else they may do.
@@ -43,33 +49,40 @@ pub async fn require(db: &mut Connection, actor: Actor, operation: Operation) ->
     if held.allows(operation) { Ok(held) } else { Err(Denial::NotPermitted(operation).into()) }
 }
 
-/// Gathers the facts about this change.
+/// Who acts, and the facts about this change.
+///
+/// # Errors
+/// [`ActionError::NotActive`] when they aren't.
 pub(super) async fn gather(
     db: &mut Connection,
-    organization: OrganizationId,
-    actor: &Identity,
+    whom: Actor,
     change: &Change,
-    held: Operations,
     signer: Signer,
     now: Timestamp,
-) -> Result<Facts, StorageError> {
-    let is_program = !actor.kind.is_person();
-    let mut facts = Facts { held, signer, is_program, now, ..Facts::default() };
-    if let Some(user) = change.user()
-        && let Some(now) = identities::find(db, organization, user.id).await?
-    {
-        let own = permissions::held_by(db, organization, user.id).await?;
+) -> Result<(Identity, Facts), ActionError> {
+    let organization = whom.organization;
+    let about = change.user().map(|user| user.id);
+    let asked: Vec<UserId> = std::iter::once(whom.user).chain(about.filter(|about| *about != whom.user)).collect();
+    let mut found = identities::with_permissions(db, organization, &asked).await?;
+    let itself = found.iter().find(|holder| about == Some(holder.identity.id)).cloned();
+    let (actor, held) = active(&mut found, whom)?;
+    let mut facts = Facts { held, signer, is_program: !actor.kind.is_person(), now, ..Facts::default() };
+    if let Some(Holder { identity, own, .. }) = itself {
+        let held: Operations = own.iter().cloned().collect();
+        // Only of somebody who can do everything does it matter whether there is another.
+        if held == Operations::All {
+            facts.another_full_admin = permissions::another_full_admin(db, organization, identity.id).await?;
+        }
         facts.user = Some(UserFacts {
-            status: now.status,
-            kind: now.kind,
-            is_revoked: now.is_revoked,
+            status: identity.status,
+            kind: identity.kind,
+            is_revoked: identity.is_revoked,
             permissions: own.len(),
-            is_actors_token: now.owner == Some(actor.id),
-            held: own.into_iter().map(|(_, _, operations)| operations).collect(),
-            external_id: now.external_id,
-            handle: now.handle,
+            is_actors_token: identity.owner == Some(actor.id),
+            held,
+            external_id: identity.external_id,
+            handle: identity.handle,
         });
-        facts.another_full_admin = permissions::another_full_admin(db, organization, user.id).await?;
     }
     if let Some(permission) = change.permission() {
         facts.permission = permissions::find(db, organization, permission).await?;
@@ -116,9 +129,9 @@ pub(super) async fn gather(
         | Change::OwnAccount(_) => None,
     };
     if let Change::OwnAccount(change) = change {
-        gather_own(db, Actor { organization, user: actor.id }, change, &mut facts).await?;
+        gather_own(db, whom, change, &mut facts).await?;
     }
-    Ok(facts)
+    Ok((actor, facts))
 }
 
 /// The handle, if somebody else than this user has it.

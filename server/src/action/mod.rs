@@ -11,10 +11,12 @@
 mod apply;
 mod break_glass;
 mod commit;
+mod difference;
 mod enrol;
 mod enrolment;
 mod export;
 mod facts;
+mod inspect;
 mod prepare;
 mod record;
 mod tell;
@@ -24,6 +26,7 @@ pub use enrol::{Enrolled, NewCredentials, NewSigner, RecoverySignature};
 pub use enrolment::{Grounds, Request, check_recovery_key, passkey_credential, recovery_credential};
 pub use export::Export;
 pub use facts::{held_by_active, require};
+pub use inspect::{Fit, Inspected, fit, inspect};
 pub use record::Registered;
 pub use tell::Event;
 
@@ -32,7 +35,7 @@ use crate::{
     code::Codes,
     mail::{MailError, Outbox},
     passkey::{Ceremonies, PasskeyError},
-    secret::SealError,
+    secret::{SealError, ServerSecret},
     storage::{
         Connection, Storage, StorageError,
         credentials::{self, NewCredential},
@@ -76,6 +79,9 @@ pub enum ActionError {
     /// There is no such action of theirs that waits: executed, or gone.
     #[error("no such action waits for its signature")]
     Over,
+    /// It was executed before, by this very signature.
+    #[error("the action was executed before, as entry {} of the history", .0.index)]
+    DoneAlready(Box<Executed>),
     /// Its five minutes are over.
     #[error("the action's time is over")]
     Expired,
@@ -132,10 +138,20 @@ pub enum ActionError {
     NoCode,
     /// The mail can't be queued.
     #[error(transparent)]
-    Mail(#[from] MailError),
+    Mail(MailError),
     /// The database.
     #[error(transparent)]
     Storage(#[from] StorageError),
+}
+
+/// What the database says is said as such, wherever it was asked.
+impl From<MailError> for ActionError {
+    fn from(error: MailError) -> Self {
+        match error {
+            MailError::Storage(error) => Self::Storage(error),
+            error => Self::Mail(error),
+        }
+    }
 }
 
 /// Keeps a new credential.
@@ -177,8 +193,17 @@ pub enum RoadError {
     Signer(#[from] CheckpointError),
 }
 
+/// What signs checkpoints: under the host and port of the origin, by a key derived from the server's secret.
+///
+/// # Errors
+/// When there can't be a key with this name.
+pub fn checkpoint_signer(origin: &str, secret: &ServerSecret) -> Result<CheckpointSigner, RoadError> {
+    let name = origin.split_once("://").map_or(origin, |(_, host)| host);
+    Ok(CheckpointSigner::new(name, &secret.checkpoint_seed()?)?)
+}
+
 impl Road {
-    /// Lays the road. Checkpoints are signed under the host and port of the origin.
+    /// Lays the road.
     ///
     /// # Errors
     /// When there can't be a key with this name.
@@ -190,8 +215,7 @@ impl Road {
         ceremonies: Arc<Ceremonies>,
         site: Site,
     ) -> Result<Self, RoadError> {
-        let name = site.origin.split_once("://").map_or(site.origin.as_str(), |(_, host)| host);
-        let signer = CheckpointSigner::new(name, &outbox.secret().checkpoint_seed()?)?;
+        let signer = checkpoint_signer(&site.origin, outbox.secret())?;
         Ok(Self { ambient, storage, outbox, codes, ceremonies, site, signer })
     }
 

@@ -1,10 +1,6 @@
 //! The first half of the road: authorizes (a dry run), writes the document, keeps it.
 
-use super::{
-    ActionError, Actor, Road,
-    enrolment::Use,
-    facts::{gather, held_by_active},
-};
+use super::{ActionError, Actor, Road, enrolment::Use, facts::gather};
 use crate::storage::{
     actions::{self, PreparedAction},
     commit,
@@ -41,9 +37,9 @@ impl Road {
     /// Why it may not be made, or what failed; then nothing was kept.
     pub async fn prepare(&self, actor: Actor, change: Change, signer: Signer, request: Option<&str>) -> Result<Waiting, ActionError> {
         let mut db = self.storage.connection().await?;
-        let (identity, held) = held_by_active(&mut db, actor).await?;
         let now = self.ambient.now();
-        rules::check(&change, &gather(&mut db, actor.organization, &identity, &change, held, signer, now).await?)?;
+        let (identity, facts) = gather(&mut db, actor, &change, signer, now).await?;
+        rules::check(&change, &facts)?;
         self.check_new(&mut db, actor, &change, Use::Look).await?;
         let expires_at = now.plus(ACTION_LIFE);
         let id = ActionId::from_bytes(self.ambient.bytes());

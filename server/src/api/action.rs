@@ -159,12 +159,17 @@ pub(super) async fn init(
     let given = Given::announced(&announced.user_action_http_method, &announced.user_action_http_path, &announced.user_action_payload);
     let call = find_call(&given)?;
     let mut db = caller.connection().await?;
-    let mut asking = Asking { services: &services, db: &mut db, actor: caller.actor, may: &caller.may };
+    let mut asking = Asking { services: &services, db: &mut db, actor: caller.actor, may: &caller.may, to_keep: None };
     let change = call.change_of(&mut asking).await?;
+    let to_keep = asking.to_keep;
     // Whoever holds a connection while waiting for another can wait for ever.
     drop(db);
-    let waiting = services.road.prepare(caller.actor, change, Signer::Passkey, Some(&call.text()?)).await;
+    if let Some((id, sealed)) = to_keep {
+        services.road.keep_sealed(caller.actor, id, sealed).await.map_err(|error| ApiError::of_action(&services, error))?;
+    }
+    let waiting = services.road.prepare(caller.actor, change.clone(), Signer::Passkey, Some(&call.text()?)).await;
     let waiting = waiting.map_err(|error| ApiError::of_action(&services, error))?;
+    services.count_mails_of(&change).await?;
     let mut db = caller.connection().await?;
     let passkeys = waiting.passkeys.into_iter().map(|AllowedPasskey { credential_id, .. }| AllowedCredential::new(credential_id));
     let keys = credentials::allowed_keys(&mut db, caller.actor.organization, caller.actor.user).await.map_err(caller.failed())?;

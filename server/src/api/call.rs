@@ -17,7 +17,10 @@ use crate::{
 };
 use app::{
     action::{challenge::sha256, change::Change},
-    domain::operation::{Operation, Operations},
+    domain::{
+        id::ChallengeId,
+        operation::{Operation, Operations},
+    },
 };
 use async_trait::async_trait;
 use axum::{
@@ -119,6 +122,9 @@ pub(super) struct Asking<'a> {
     pub(super) db: &'a mut Connection,
     pub(super) actor: Actor,
     pub(super) may: &'a Operations,
+    /// What has to be kept until the change is made: the private half of a recovery key, which its owner sealed, and the challenge
+    /// that it belongs to.
+    pub(super) to_keep: Option<(ChallengeId, String)>,
 }
 
 impl Asking<'_> {

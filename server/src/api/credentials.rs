@@ -343,9 +343,10 @@ impl Call for Create {
 
     async fn change(&self, asking: &mut Asking<'_>) -> Result<Change, ApiError> {
         let new = &self.0;
-        let sealed = new.encrypted_private_key.as_deref();
-        let challenge = asking.services.road.challenge_for(asking.db, asking.actor, new.challenge_id()?, sealed).await;
+        let id = new.challenge_id()?;
+        let challenge = asking.services.road.challenge_for(asking.db, asking.actor, id).await;
         let challenge = challenge.map_err(|error| ApiError::of_action(asking.services, error))?;
+        asking.to_keep = new.encrypted_private_key.clone().map(|sealed| (id, sealed));
         let name = new.credential_name.clone();
         Ok(Change::OwnAccount(match new.credential_kind {
             CredentialKind::Fido2 => {
@@ -364,7 +365,7 @@ impl Call for Create {
                 name,
                 challenge,
                 key: new.credential_info.key()?,
-                sealed: sealed.map(|text| Bytes(sha256(text.as_bytes()).to_vec())),
+                sealed: new.encrypted_private_key.as_ref().map(|text| Bytes(sha256(text.as_bytes()).to_vec())),
             },
         }))
     }

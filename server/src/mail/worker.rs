@@ -57,6 +57,9 @@ pub async fn deliver_due(storage: &Storage, outbox: &Outbox, transport: &dyn Tra
 /// Delivers the mail that is due longest; whether there was one.
 async fn deliver_next(storage: &Storage, outbox: &Outbox, transport: &dyn Transport) -> Result<bool, StorageError> {
     let now = outbox.ambient.now();
+    if !outbox::is_due(&mut *storage.connection().await?, now).await? {
+        return Ok(false);
+    }
     // No connection is held while a mail server takes its time.
     let mut transaction = storage.begin().await?;
     let claimed = outbox::claim(&mut transaction, now, LEASE).await;
@@ -199,7 +202,7 @@ pub(super) mod tests {
             let ambient = Ambient { clock: clock.clone(), ..Ambient::of_this_machine() };
             let (organization, user) = (OrganizationId::from_bytes([1; 16]), UserId::from_bytes([2; 16]));
             let email = EmailAddress::parse("ada@example.org").unwrap();
-            let mut db = storage.connection().await.unwrap();
+            let mut db = storage.begin().await.unwrap();
             organizations::insert(&mut db, organization, &OrganizationName::parse("Acme").unwrap(), ambient.now()).await.unwrap();
             users::insert(
                 &mut db,
@@ -215,7 +218,7 @@ pub(super) mod tests {
             )
             .await
             .unwrap();
-            drop(db);
+            commit(db).await.unwrap();
             let outbox = Outbox::new(ServerSecret::parse(&"ab".repeat(32)).unwrap(), ambient);
             Self { storage, outbox, organization, user, clock, _folder: folder }
         }
@@ -376,7 +379,9 @@ pub(super) mod tests {
         assert_eq!(world.deliver(&Answering::accepting()).await, 0, "it is announced once");
         world.pass(4 * 3600 + 1);
         assert!(world.waiting().await.is_empty());
-        assert_eq!(outbox::remove_expired(&mut world.storage.connection().await.unwrap(), world.clock.now()).await.unwrap(), 1);
+        let mut db = world.storage.begin().await.unwrap();
+        assert_eq!(outbox::remove_expired(&mut db, world.clock.now(), 10).await.unwrap(), 1);
+        commit(db).await.unwrap();
         assert_eq!(world.delivery().await.0, Delivery::Sent);
     }
 
@@ -384,7 +389,9 @@ pub(super) mod tests {
     async fn a_mail_of_a_worker_that_died_is_sent_by_the_next_one() {
         let world = World::new().await;
         world.queue_one().await;
-        let claimed = outbox::claim(&mut world.storage.connection().await.unwrap(), world.clock.now(), LEASE).await.unwrap();
+        let mut db = world.storage.begin().await.unwrap();
+        let claimed = outbox::claim(&mut db, world.clock.now(), LEASE).await.unwrap();
+        commit(db).await.unwrap();
         assert!(claimed.is_some());
         assert_eq!(world.deliver(&Answering::accepting()).await, 0);
         world.pass(90);

@@ -24,16 +24,10 @@ use serde_json::{Value, json};
 
 pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<Prepared, Refusal> {
     let actor = backend.actor().await?;
-    match &change {
-        Change::CreateUser { email, .. } => backend.services.limits.mail(email)?,
-        Change::ResendInvitation { user } => {
-            if let Some(email) = user.handle.email() {
-                backend.services.limits.mail(email)?;
-            }
-        }
-        _ => {}
-    }
-    let waiting = backend.services.road.prepare(actor, change, Signer::Passkey, None).await.map_err(|error| refused(backend, error))?;
+    let waiting =
+        backend.services.road.prepare(actor, change.clone(), Signer::Passkey, None).await.map_err(|error| refused(backend, error))?;
+    // Only of those who may make the change: nobody else is to use up what somebody gets.
+    backend.services.count_mails_of(&change).await?;
     let credentials: Vec<Value> = waiting
         .passkeys
         .iter()
@@ -48,16 +42,16 @@ pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<
 pub(super) async fn commit(backend: &RequestBackend, action: ActionId, response: Value) -> Result<Receipt, Refusal> {
     let actor = backend.actor().await?;
     let signature = Signature::read(response).map_err(|error| refused(backend, error.into()))?;
-    let executed = backend
-        .services
-        .road
-        .commit(actor, action, Proof::Passkey(&signature), &backend.client)
-        .await
-        .map_err(|error| refused(backend, error))?;
-    receipt(backend, executed)
+    receipt(backend, backend.services.road.commit(actor, action, Proof::Passkey(&signature), &backend.client).await)
 }
 
-pub(super) fn receipt(backend: &RequestBackend, executed: Executed) -> Result<Receipt, Refusal> {
+/// What whoever signed gets back, also for what had been done before.
+pub(super) fn receipt(backend: &RequestBackend, outcome: Result<Executed, ActionError>) -> Result<Receipt, Refusal> {
+    let (executed, is_repeat) = match outcome {
+        Ok(executed) => (executed, false),
+        Err(ActionError::DoneAlready(executed)) => (*executed, true),
+        Err(error) => return Err(refused(backend, error)),
+    };
     let Executed { index, executed_at, checkpoint, created, shown } = executed;
     let (mut invitation, mut access_token) = (None, None);
     match shown {
@@ -69,7 +63,7 @@ pub(super) fn receipt(backend: &RequestBackend, executed: Executed) -> Result<Re
         // Pages have codes of their own for other devices.
         Some(Shown::Code(_)) | None => {}
     }
-    Ok(Receipt { index, executed_at, checkpoint, created, invitation, access_token })
+    Ok(Receipt { is_repeat, index, executed_at, checkpoint, created, invitation, access_token })
 }
 
 impl RequestBackend {
@@ -105,6 +99,10 @@ impl Services {
             ActionError::Over => Refusal::new(
                 Code::ActionOver,
                 "This was signed already, or took too long. Look whether it was done; if not, ask for it again.",
+            ),
+            ActionError::DoneAlready(executed) => Refusal::new(
+                Code::ActionOver,
+                format!("This was done already, as entry {} of the history. Nothing was done twice.", executed.index),
             ),
             ActionError::Expired => {
                 Refusal::new(Code::ActionOver, "More than five minutes went by, so nothing was changed. Ask for it again and sign.")

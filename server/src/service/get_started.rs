@@ -33,6 +33,7 @@ use app::{
 };
 use serde_json::Value;
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// How often it may be typed wrongly.
 pub(super) const CODE_TRIES: i64 = 5;
@@ -42,7 +43,7 @@ const CODES_COMPARED: usize = 3;
 pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrganization) -> Result<Started, Refusal> {
     require_open(backend, None).await?;
     let (email, name, organization_name) = check_fields(&new)?;
-    backend.services.limits.mail(&email)?;
+    backend.services.count_mail(&email).await?;
     let (code, hash) = new_code(&backend.services).await?;
     let ambient = &backend.services.ambient;
     let organization = OrganizationId::from_bytes(ambient.bytes());
@@ -75,14 +76,16 @@ pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrgani
 /// When it was asked for too often, or the database fails.
 pub async fn send_new_code(services: &Arc<Services>, email: &str, organization: Option<OrganizationId>) -> Result<(), Refusal> {
     let email = check_email(email)?;
-    services.limits.mail(&email)?;
-    services.storage.ping().await.map_err(|error| services.storage_failed(error))?;
+    services.count_mail(&email).await?;
     // Behind the answer: how long this takes would tell whether there is such a user.
     let later = Arc::clone(services);
-    tokio::spawn(async move {
-        // A refusal was logged where it arose; the person sees no mail and asks again.
-        let _ = replace_code(&later, &email, organization).await;
-    });
+    tokio::spawn(
+        async move {
+            // A refusal was logged where it arose; the person sees no mail and asks again.
+            let _ = replace_code(&later, &email, organization).await;
+        }
+        .in_current_span(),
+    );
     Ok(())
 }
 
@@ -143,9 +146,9 @@ pub async fn check_code(
 ) -> Result<(User, CodeId), Refusal> {
     let email = check_email(email)?;
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    services.limits.code(&email)?;
     let failed = |error| services.storage_failed(error);
     let mut db = services.storage.begin().await.map_err(failed)?;
+    services.count_code(&mut db, &email).await?;
     let user = find_user(&mut db, &email, organization).await.map_err(failed)?;
     let codes = match &user {
         Some(user) => registrations::newest_codes(&mut db, user.id).await.map_err(failed)?,

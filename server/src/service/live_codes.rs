@@ -24,9 +24,9 @@ pub(super) struct Tried {
 
 /// Compares what was typed, as far as it is often enough allowed.
 pub(super) async fn compare(services: &Services, email: &EmailAddress, purpose: Purpose, typed: &str) -> Result<Tried, Refusal> {
-    services.limits.code(email)?;
     let failed = |error| services.storage_failed(error);
     let mut db = services.storage.begin().await.map_err(failed)?;
+    services.count_code(&mut db, email).await?;
     let codes = registrations::live_codes(&mut db, email, purpose).await.map_err(failed)?;
     let mut has_tries = Vec::new();
     for code in &codes {

@@ -22,7 +22,7 @@ mod sweep;
 mod users;
 
 pub use limits::{AddressBlock, Limits};
-pub use sweep::sweep;
+pub use sweep::{STEP, sweep};
 
 use crate::{
     action::{Actor, Road, RoadError, Site},
@@ -127,8 +127,15 @@ impl Services {
 
     /// What is said of a failure of the database.
     pub fn storage_failed(&self, error: StorageError) -> Refusal {
-        let code = if matches!(error, StorageError::Unavailable(_) | StorageError::NotSaved) { Code::Unavailable } else { Code::Internal };
-        self.hide(code, &error)
+        match error {
+            StorageError::Unanswered(_) => Refusal {
+                message: "The server's storage broke off while this was saved, so it isn't known whether it was done. Look whether it was before you begin anew."
+                    .to_owned(),
+                ..self.hide(Code::Unavailable, &error)
+            },
+            StorageError::Unavailable(_) | StorageError::NotSaved | StorageError::ReadOnly(_) => self.hide(Code::Unavailable, &error),
+            _ => self.hide(Code::Internal, &error),
+        }
     }
 }
 

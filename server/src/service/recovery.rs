@@ -52,6 +52,7 @@ use app::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{sync::Arc, time::Duration};
+use tracing::Instrument;
 
 /// How long the mailed code works.
 const CODE_LIFE: Duration = Duration::from_mins(10);
@@ -81,14 +82,16 @@ pub async fn send_code(
     organization: Option<OrganizationId>,
 ) -> Result<EmailAddress, Refusal> {
     let email = check_email(email)?;
-    services.limits.mail(&email)?;
-    services.storage.ping().await.map_err(|error| services.storage_failed(error))?;
+    services.count_mail(&email).await?;
     // Behind the answer: how long this takes would tell whether there is such a user.
     let (later, from, to) = (Arc::clone(services), client.in_words(), email.clone());
-    tokio::spawn(async move {
-        // A refusal was logged where it arose; the person sees no mail and asks again.
-        let _ = send_codes(&later, &from, &to, organization).await;
-    });
+    tokio::spawn(
+        async move {
+            // A refusal was logged where it arose; the person sees no mail and asks again.
+            let _ = send_codes(&later, &from, &to, organization).await;
+        }
+        .in_current_span(),
+    );
     Ok(email)
 }
 
@@ -185,14 +188,17 @@ pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, 
 /// Behind the answer, which must take as long when there is nobody.
 fn note_refused(services: &Arc<Services>, client: &Client, whom: Vec<Actor>) {
     let (later, client) = (Arc::clone(services), client.clone());
-    tokio::spawn(async move {
-        let Ok(mut db) = later.storage.begin().await else { return };
-        for actor in whom {
-            // What can't be noted is still refused.
-            let _ = later.note(&mut db, actor, ActivityKind::RecoveryRefused, &client).await;
+    tokio::spawn(
+        async move {
+            let Ok(mut db) = later.storage.begin().await else { return };
+            for actor in whom {
+                // What can't be noted is still refused.
+                let _ = later.note(&mut db, actor, ActivityKind::RecoveryRefused, &client).await;
+            }
+            let _ = commit(db).await;
         }
-        let _ = commit(db).await;
-    });
+        .in_current_span(),
+    );
 }
 
 pub(super) async fn recovery(backend: &RequestBackend) -> Result<Recovery, Refusal> {
@@ -237,15 +243,20 @@ pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature
     let whom = recovering.whom;
     let executed = backend.services.road.commit(whom, action, Proof::RecoveryKey(&signature.0), &backend.client).await;
     let executed = executed.map_err(|error| explained(backend, error))?;
-    let failed = |error| backend.storage_failed(error);
-    let mut db = backend.services.storage.begin().await.map_err(failed)?;
-    backend.note(&mut db, whom, ActivityKind::Recovered).await.map_err(failed)?;
-    commit(db).await.map_err(failed)?;
+    let noted = async {
+        let mut db = backend.services.storage.begin().await?;
+        backend.note(&mut db, whom, ActivityKind::Recovered).await?;
+        commit(db).await
+    };
+    if let Err(error) = noted.await {
+        // It stands in history; what is told now must be that it is done.
+        tracing::warn!(error = &error as &dyn std::error::Error, "a recovery wasn't noted among the account's activity");
+    }
     backend.begin_session(whom).await.map_err(|refusal| Refusal {
         message: "Your account is recovered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
         ..refusal
     })?;
-    receipt(backend, executed)
+    receipt(backend, Ok(executed))
 }
 
 /// The recovery that this browser is in.

@@ -1,9 +1,9 @@
 //! What a session remembers: who is signed in, or which registration this browser is in. A new id at every step up.
 
 use super::{RequestBackend, other_device::Adding, recovery::Recovering};
-use crate::{action::Actor, storage::commit};
+use crate::action::Actor;
 use app::{
-    domain::{activity::ActivityKind, id::RegistrationId, time::Timestamp},
+    domain::{id::RegistrationId, time::Timestamp},
     refusal::{Code, Refusal},
     rpc::sign_in::SessionLife,
 };
@@ -53,11 +53,7 @@ impl RequestBackend {
 
     /// Signs this browser in, under a new session id.
     pub(super) async fn begin_session(&self, signed_in: Actor) -> Result<(), Refusal> {
-        self.begin(key::SIGNED_IN, signed_in, LONGEST).await?;
-        let failed = |error| self.storage_failed(error);
-        let mut db = self.services.storage.begin().await.map_err(failed)?;
-        self.note(&mut db, signed_in, ActivityKind::SignedIn).await.map_err(failed)?;
-        commit(db).await.map_err(failed)
+        self.begin(key::SIGNED_IN, signed_in, LONGEST).await
     }
 
     /// Binds a registration to this browser, under a new session id. Whoever was signed in here no longer is.

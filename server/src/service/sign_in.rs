@@ -4,11 +4,8 @@ use super::{RequestBackend, Services};
 use crate::{
     action::{Actor, KeyProof},
     client::Client,
-    passkey::{Signature, Stored},
-    storage::{
-        Connection, challenges, commit, credentials, permissions, sessions,
-        users::{self, User},
-    },
+    passkey::{self, Signature, Stored},
+    storage::{Connection, challenges, commit, credentials, permissions, sessions, users},
 };
 use app::{
     action::{
@@ -17,7 +14,7 @@ use app::{
     },
     domain::{
         activity::ActivityKind,
-        id::{ChallengeId, OrganizationId},
+        id::{ChallengeId, CredentialId, OrganizationId},
         text::EmailAddress,
         user::UserStatus,
     },
@@ -95,41 +92,101 @@ pub async fn verify(
     answer: Result<Answer, Refusal>,
 ) -> Result<Actor, Refusal> {
     let failed = |error| services.storage_failed(error);
-    let mut transaction = services.storage.begin().await.map_err(failed)?;
-    let waiting = challenges::take(&mut transaction, challenge, services.ambient.now()).await.map_err(failed)?;
-    commit(transaction).await.map_err(failed)?;
+    let now = services.ambient.now();
+    let mut db = services.storage.connection().await.map_err(failed)?;
     // Whatever else waits there isn't a sign-in.
-    let waiting: Waiting = waiting
-        .and_then(|waiting| serde_json::from_str(&waiting).ok())
-        .ok_or_else(|| Refusal::new(Code::BadRequest, "That took longer than five minutes, or was sent twice. Try again."))?;
-    let answer = answer?;
-    let mut db = services.storage.begin().await.map_err(failed)?;
-    let outcome = match answer {
-        Answer::Passkey(signature) => verify_passkey(services, client, &mut db, waiting, &signature).await,
-        Answer::Key(proof) => verify_key(services, client, &mut db, waiting, &proof).await,
+    let waiting = challenges::find(&mut db, challenge, now).await.map_err(failed)?;
+    let waiting: Waiting = waiting.and_then(|waiting| serde_json::from_str(&waiting).ok()).ok_or_else(too_late)?;
+    // Verifying takes a while: not while others wait to write.
+    let judged = match answer {
+        Ok(Answer::Passkey(signature)) => judge_passkey(services, &mut db, &waiting, &signature).await,
+        Ok(Answer::Key(proof)) => judge_key(services, &mut db, &waiting, &proof).await,
+        Err(refusal) => Err(refusal.into()),
     };
+    drop(db);
+    let mut db = services.storage.begin().await.map_err(failed)?;
+    let is_first = challenges::take(&mut db, challenge, now).await.map_err(failed)?.is_some();
+    let outcome = if is_first { settle(services, client, &mut db, judged).await } else { Err(too_late()) };
     // What was noted about a refusal stays, too.
     commit(db).await.map_err(failed)?;
     outcome
 }
 
-async fn verify_passkey(
-    services: &Services,
-    client: &Client,
-    db: &mut Connection,
-    waiting: Waiting,
-    signature: &Signature,
-) -> Result<Actor, Refusal> {
+/// An answer that holds.
+struct Holds {
+    whom: Actor,
+    with: Used,
+}
+
+/// What it was made with.
+enum Used {
+    Passkey(Box<credentials::Passkey>, passkey::Used),
+    Key(CredentialId),
+}
+
+/// An answer that doesn't.
+struct Refused {
+    refusal: Refusal,
+    /// Whose credential it was, where that is known: they are told of it.
+    whom: Option<Actor>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, whom: None }
+    }
+}
+
+/// Notes what came of an answer, in the transaction that took the challenge.
+async fn settle(services: &Services, client: &Client, db: &mut Connection, judged: Result<Holds, Refused>) -> Result<Actor, Refusal> {
+    let failed = |error| services.storage_failed(error);
+    let (refusal, whom) = match judged {
+        Ok(Holds { whom, with }) if is_let_in(services, db, whom).await? => {
+            let now = services.ambient.now();
+            return match with {
+                Used::Passkey(passkey, after) => {
+                    let noted = credentials::note_use(db, &passkey, after.sign_count, after.backed_up, Some(&after.webauthn), now);
+                    let twice = || Refusal::new(Code::BadRequest, "This passkey was used twice at the same moment. Try again.");
+                    if noted.await.map_err(failed)? { Ok(whom) } else { Err(twice()) }
+                }
+                Used::Key(id) => {
+                    if credentials::note_key_use(db, id, now).await.map_err(failed)? {
+                        Ok(whom)
+                    } else {
+                        Err(unknown())
+                    }
+                }
+            };
+        }
+        // Only told to whoever has just proved to be that user.
+        Ok(Holds { whom, .. }) => {
+            (Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization."), Some(whom))
+        }
+        Err(Refused { refusal, whom }) => (refusal, whom),
+    };
+    if let Some(whom) = whom {
+        services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
+    }
+    Err(refusal)
+}
+
+/// Whether they aren't deactivated, now that nobody can do it before they are signed in.
+async fn is_let_in(services: &Services, db: &mut Connection, whom: Actor) -> Result<bool, Refusal> {
+    let user = users::find(db, whom.organization, whom.user).await.map_err(|error| services.storage_failed(error))?;
+    Ok(user.is_some_and(|user| user.deactivated_at.is_none()))
+}
+
+async fn judge_passkey(services: &Services, db: &mut Connection, waiting: &Waiting, signature: &Signature) -> Result<Holds, Refused> {
     let failed = |error| services.storage_failed(error);
     let passkey = credentials::find_passkey(db, &signature.credential_id()).await.map_err(failed)?.ok_or_else(unknown)?;
     if signature.user_handle().is_some_and(|handle| handle != passkey.user)
         || (signature.user_handle().is_none() && waiting.expected.is_none())
     {
         tracing::warn!(credential = %passkey.id, "a passkey came without its owner's handle, or with another user's");
-        return Err(passkey_refused());
+        return Err(passkey_refused().into());
     }
     let whom = Actor { organization: passkey.organization, user: passkey.user };
-    let user = expected(services, db, whom, waiting.expected).await?;
+    check_expected(services, db, whom, waiting.expected.as_ref()).await?;
     let stored = Stored {
         public_key: &passkey.public_key,
         algorithm: passkey.algorithm,
@@ -137,64 +194,35 @@ async fn verify_passkey(
         backup_eligible: passkey.backup_eligible,
         webauthn: &passkey.webauthn,
     };
-    let after = match services.ceremonies.finish_sign_in(&waiting.ceremony, signature, stored) {
-        Ok(after) => after,
-        Err(error) => {
-            tracing::warn!(credential = %passkey.id, "a sign-in was refused");
-            services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
-            return Err(refused(&error));
-        }
-    };
-    let_in(services, client, db, &user).await?;
-    let noted = credentials::note_use(db, &passkey, after.sign_count, after.backed_up, &after.webauthn, services.ambient.now())
-        .await
-        .map_err(failed)?;
-    if !noted {
-        return Err(Refusal::new(Code::BadRequest, "This passkey was used twice at the same moment. Try again."));
-    }
-    Ok(whom)
+    let after = services.ceremonies.finish_sign_in(&waiting.ceremony, signature, stored).map_err(|error| {
+        tracing::warn!(credential = %passkey.id, "a sign-in was refused");
+        Refused { refusal: refused(&error), whom: Some(whom) }
+    })?;
+    Ok(Holds { whom, with: Used::Passkey(Box::new(passkey), after) })
 }
 
-async fn verify_key(
-    services: &Services,
-    client: &Client,
-    db: &mut Connection,
-    waiting: Waiting,
-    proof: &KeyProof,
-) -> Result<Actor, Refusal> {
+async fn judge_key(services: &Services, db: &mut Connection, waiting: &Waiting, proof: &KeyProof) -> Result<Holds, Refused> {
     let failed = |error| services.storage_failed(error);
     let key = credentials::find_key(db, &proof.credential_id).await.map_err(failed)?.ok_or_else(unknown)?;
     let whom = Actor { organization: key.organization, user: key.user };
-    let user = expected(services, db, whom, waiting.expected).await?;
+    check_expected(services, db, whom, waiting.expected.as_ref()).await?;
     let challenge = Bytes::decode(&waiting.challenge).ok_or_else(passkey_refused)?;
     let holds = check_key_client_data(&proof.client_data, Ceremony::KeyUse, &challenge.0).is_ok()
         && key.key.verify(&proof.client_data, &proof.signature).is_ok();
     if !holds {
         tracing::warn!(credential = %key.id, "a sign-in was refused");
-        services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
-        return Err(passkey_refused());
+        return Err(Refused { refusal: passkey_refused(), whom: Some(whom) });
     }
-    let_in(services, client, db, &user).await?;
-    if credentials::note_key_use(db, key.id, services.ambient.now()).await.map_err(failed)? { Ok(whom) } else { Err(unknown()) }
+    Ok(Holds { whom, with: Used::Key(key.id) })
 }
 
-/// The owner of the credential, if it is somebody who is expected.
-async fn expected(services: &Services, db: &mut Connection, whom: Actor, expected: Option<Expected>) -> Result<User, Refusal> {
+/// Lets only the owner of a credential on who is expected.
+async fn check_expected(services: &Services, db: &mut Connection, whom: Actor, expected: Option<&Expected>) -> Result<(), Refusal> {
     let user = users::find(db, whom.organization, whom.user).await.map_err(|error| services.storage_failed(error))?.ok_or_else(unknown)?;
     let is_expected = expected.is_none_or(|expected| {
-        expected.organization == user.organization && expected.email.is_none_or(|email| email.key() == user.email.key())
+        expected.organization == user.organization && expected.email.as_ref().is_none_or(|email| email.key() == user.email.key())
     });
-    if is_expected { Ok(user) } else { Err(unknown()) }
-}
-
-/// Only told to whoever has just proved to be that user.
-async fn let_in(services: &Services, client: &Client, db: &mut Connection, user: &User) -> Result<(), Refusal> {
-    if user.deactivated_at.is_none() {
-        return Ok(());
-    }
-    let whom = Actor { organization: user.organization, user: user.id };
-    services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(|error| services.storage_failed(error))?;
-    Err(Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization."))
+    if is_expected { Ok(()) } else { Err(unknown()) }
 }
 
 pub(super) async fn start(backend: &RequestBackend) -> Result<SignInChallenge, Refusal> {
@@ -256,6 +284,10 @@ pub(super) fn signed_out() -> Refusal {
     Refusal::new(Code::SignedOut, "You are signed out. Sign in with your passkey.")
 }
 
+fn too_late() -> Refusal {
+    Refusal::new(Code::BadRequest, "That took longer than five minutes, or was sent twice. Try again.")
+}
+
 fn unknown() -> Refusal {
     Refusal::new(
         Code::UnknownPasskey,
@@ -263,7 +295,7 @@ fn unknown() -> Refusal {
     )
 }
 
-fn refused(error: &crate::passkey::PasskeyError) -> Refusal {
+fn refused(error: &passkey::PasskeyError) -> Refusal {
     tracing::warn!(%error, "a passkey's answer didn't hold");
     passkey_refused()
 }

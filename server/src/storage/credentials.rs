@@ -415,7 +415,8 @@ impl TryFrom<PasskeyRow> for Passkey {
     }
 }
 
-/// Notes that a passkey was used, unless another use changed its counter in between; whether it was noted.
+/// Notes that a passkey was used, unless it isn't there any more or another use changed its counter in between; whether it was noted.
+/// What webauthn-rs keeps of it changes where it was asked.
 ///
 /// # Errors
 /// When the database fails.
@@ -424,11 +425,11 @@ pub async fn note_use(
     used: &Passkey,
     sign_count: u32,
     backed_up: bool,
-    webauthn: &str,
+    webauthn: Option<&str>,
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     let done = sqlx::query(
-        "UPDATE credentials SET sign_count = $3, backed_up = $4, webauthn = $5, last_used_at = $6
+        "UPDATE credentials SET sign_count = $3, backed_up = $4, webauthn = COALESCE($5, webauthn), last_used_at = $6
          WHERE id = $1 AND sign_count = $2 AND deactivated_at IS NULL",
     )
     .bind(used.id.to_string())

@@ -1,6 +1,6 @@
 //! History's lines, and the head of each organization's history.
 
-use super::{Connection, StorageError, parse, places};
+use super::{Connection, StorageError, parse, places, run_together};
 use app::{
     action::history::merkle::{Frontier, Hash, Subtree},
     domain::id::{ActionId, CredentialId, OrganizationId, UserId},
@@ -72,19 +72,26 @@ fn frontier(size: i64, text: &str) -> Result<Frontier, StorageError> {
 pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>) -> Result<Frontier, StorageError> {
     let index = place(head.size())?;
     let roots = head.append(entry.line.as_bytes());
-    sqlx::query(
-        "INSERT INTO history (organization_id, entry_index, line, action_id, credential_id, actor_id, subject_id, subtree_roots)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    run_together(
+        db,
+        [
+            "INSERT INTO history (organization_id, entry_index, line, action_id, credential_id, actor_id, subject_id, subtree_roots)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+            "UPDATE organizations SET history_frontier = $9 WHERE id = $1",
+        ],
+        |query| {
+            query
+                .bind(entry.organization.to_string())
+                .bind(index)
+                .bind(entry.line)
+                .bind(entry.action.map(|id| id.to_string()))
+                .bind(entry.credential.map(|id| id.to_string()).unwrap_or_default())
+                .bind(entry.actor.to_string())
+                .bind(entry.subject.map(|id| id.to_string()))
+                .bind(BASE64URL_NOPAD.encode(&roots.concat()))
+                .bind(head.to_text())
+        },
     )
-    .bind(entry.organization.to_string())
-    .bind(index)
-    .bind(entry.line)
-    .bind(entry.action.map(|id| id.to_string()))
-    .bind(entry.credential.map(|id| id.to_string()).unwrap_or_default())
-    .bind(entry.actor.to_string())
-    .bind(entry.subject.map(|id| id.to_string()))
-    .bind(BASE64URL_NOPAD.encode(&roots.concat()))
-    .execute(&mut *db)
     .await?;
     for credential in entry.registers {
         sqlx::query("INSERT INTO registered_credentials (credential_id, organization_id, entry_index) VALUES ($1, $2, $3)")
@@ -94,12 +101,35 @@ pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>
             .execute(&mut *db)
             .await?;
     }
-    sqlx::query("UPDATE organizations SET history_frontier = $2 WHERE id = $1")
-        .bind(entry.organization.to_string())
-        .bind(head.to_text())
-        .execute(db)
-        .await?;
     Ok(head)
+}
+
+/// The line of the entry that executed this user's action, if it was executed.
+///
+/// # Errors
+/// When the database fails.
+pub async fn of_action(
+    db: &mut Connection,
+    organization: OrganizationId,
+    user: UserId,
+    action: ActionId,
+) -> Result<Option<String>, StorageError> {
+    let row: Option<(String,)> = sqlx::query_as("SELECT line FROM history WHERE action_id = $1 AND organization_id = $2 AND actor_id = $3")
+        .bind(action.to_string())
+        .bind(organization.to_string())
+        .bind(user.to_string())
+        .fetch_optional(db)
+        .await?;
+    Ok(row.map(|(line,)| line))
+}
+
+/// The head as it was when there were so many entries; nothing, if there never were.
+///
+/// # Errors
+/// When the database fails.
+pub async fn head_at(db: &mut Connection, organization: OrganizationId, size: u64) -> Result<Option<Frontier>, StorageError> {
+    let known = roots(db, organization, Frontier::subtrees(size).into_iter()).await?;
+    Ok(Frontier::at(size, |subtree| known.get(&subtree).copied()))
 }
 
 /// The lines before this entry, newest first, at most `limit`.

@@ -67,10 +67,9 @@ struct Row {
     owner_deactivated_at: Option<i64>,
 }
 
-const SELECT: &str =
-    "SELECT u.id, u.kind, u.email, u.external_id, u.created_at, u.registered_at, u.deactivated_at, u.revoked_at, u.owner_id,
-     w.email AS owner_email, w.registered_at AS owner_registered_at, w.deactivated_at AS owner_deactivated_at
-     FROM users u LEFT JOIN users w ON w.id = u.owner_id";
+const COLUMNS: &str = "u.id, u.kind, u.email, u.external_id, u.created_at, u.registered_at, u.deactivated_at, u.revoked_at, u.owner_id,
+     w.email AS owner_email, w.registered_at AS owner_registered_at, w.deactivated_at AS owner_deactivated_at";
+const TABLES: &str = "users u LEFT JOIN users w ON w.id = u.owner_id";
 
 impl TryFrom<Row> for Identity {
     type Error = StorageError;
@@ -130,11 +129,12 @@ pub(super) fn handle(kind: UserKind, email: &str, owner: Option<&str>) -> Result
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &mut Connection, organization: OrganizationId, id: UserId) -> Result<Option<Identity>, StorageError> {
-    let row: Option<Row> = sqlx::query_as(AssertSqlSafe(format!("{SELECT} WHERE u.organization_id = $1 AND u.id = $2")))
-        .bind(organization.to_string())
-        .bind(id.to_string())
-        .fetch_optional(db)
-        .await?;
+    let row: Option<Row> =
+        sqlx::query_as(AssertSqlSafe(format!("SELECT {COLUMNS} FROM {TABLES} WHERE u.organization_id = $1 AND u.id = $2")))
+            .bind(organization.to_string())
+            .bind(id.to_string())
+            .fetch_optional(db)
+            .await?;
     row.map(Identity::try_from).transpose()
 }
 
@@ -161,8 +161,9 @@ pub async fn service_accounts(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Identity>, StorageError> {
-    let statement =
-        format!("{SELECT} WHERE u.organization_id = $1 AND u.kind = 'ServiceAccount' AND u.email_key > $2 ORDER BY u.email_key LIMIT $3");
+    let statement = format!(
+        "SELECT {COLUMNS} FROM {TABLES} WHERE u.organization_id = $1 AND u.kind = 'ServiceAccount' AND u.email_key > $2 ORDER BY u.email_key LIMIT $3"
+    );
     let rows: Vec<Row> = sqlx::query_as(AssertSqlSafe(statement))
         .bind(organization.to_string())
         .bind(super::without_nul(after))
@@ -177,22 +178,75 @@ pub async fn service_accounts(
 /// # Errors
 /// When the database fails.
 pub async fn access_tokens(db: &mut Connection, organization: OrganizationId, owner: UserId) -> Result<Vec<Identity>, StorageError> {
-    let statement = format!("{SELECT} WHERE u.organization_id = $1 AND u.owner_id = $2 ORDER BY u.email_key");
+    let statement = format!("SELECT {COLUMNS} FROM {TABLES} WHERE u.organization_id = $1 AND u.owner_id = $2 ORDER BY u.email_key");
     let rows: Vec<Row> =
         sqlx::query_as(AssertSqlSafe(statement)).bind(organization.to_string()).bind(owner.to_string()).fetch_all(db).await?;
     rows.into_iter().map(Identity::try_from).collect()
 }
 
-/// What somebody's permissions allow them, whether or not they may act; an access token, as far as its owner may.
+/// Somebody, with what their permissions allow.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// Who.
+    pub identity: Identity,
+    /// What each of their own permissions allows.
+    pub own: Vec<Operations>,
+    /// Of an access token: what each of its owner's does.
+    pub of_owner: Vec<Operations>,
+}
+
+impl Holder {
+    /// What they may do, as far as permissions go; an access token, as far as its owner may. Whether they may act is for the caller
+    /// to know.
+    pub fn may(&self) -> Operations {
+        let own = || self.own.iter().cloned().collect();
+        if self.identity.owner.is_none() {
+            return own();
+        }
+        let narrowed: Option<Operations> = (!self.own.is_empty()).then(own);
+        held_by_token(&self.of_owner.iter().cloned().collect(), narrowed.as_ref())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct HolderRow {
+    #[sqlx(flatten)]
+    identity: Row,
+    /// Whose the permission is, where there is one: theirs, or their owner's.
+    holder_id: Option<String>,
+    operations: Option<String>,
+}
+
+/// These, as far as they are in this organization, with what their permissions allow: in one statement, since every change asks.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn held_by(db: &mut Connection, organization: OrganizationId, identity: &Identity) -> Result<Operations, StorageError> {
-    let Some(owner) = identity.owner else { return permissions::operations_of(db, organization, identity.id).await };
-    let own = permissions::held_by(db, organization, identity.id).await?;
-    let narrowed: Option<Operations> = (!own.is_empty()).then(|| own.into_iter().map(|(_, _, operations)| operations).collect());
-    let may = permissions::operations_of(db, organization, owner).await?;
-    Ok(held_by_token(&may, narrowed.as_ref()))
+pub async fn with_permissions(db: &mut Connection, organization: OrganizationId, ids: &[UserId]) -> Result<Vec<Holder>, StorageError> {
+    let statement = format!(
+        "SELECT {COLUMNS}, a.user_id AS holder_id, p.operations FROM {TABLES}
+         LEFT JOIN assignments a ON a.user_id IN (u.id, u.owner_id)
+         LEFT JOIN permissions p ON p.id = a.permission_id AND p.archived_at IS NULL
+         WHERE u.organization_id = $1 AND u.id IN ({})",
+        places(2, ids.len())
+    );
+    // Only columns and places for values are written into it.
+    let mut query = sqlx::query_as::<_, HolderRow>(AssertSqlSafe(statement)).bind(organization.to_string());
+    for id in ids {
+        query = query.bind(id.to_string());
+    }
+    let mut found: Vec<Holder> = Vec::new();
+    for HolderRow { identity, holder_id, operations } in query.fetch_all(db).await? {
+        let identity = Identity::try_from(identity)?;
+        let place = found.iter().position(|known| known.identity.id == identity.id).unwrap_or_else(|| {
+            found.push(Holder { identity, own: Vec::new(), of_owner: Vec::new() });
+            found.len() - 1
+        });
+        if let (Some(holder), Some(whose), Some(operations)) = (found.get_mut(place), holder_id, operations) {
+            let is_own = parse::<UserId>(&whose, "assignments", "user_id")? == holder.identity.id;
+            if is_own { &mut holder.own } else { &mut holder.of_owner }.push(permissions::parse_operations(&operations)?);
+        }
+    }
+    Ok(found)
 }
 
 /// A program to write.

@@ -14,24 +14,30 @@ pub mod challenges;
 pub mod credentials;
 pub mod history;
 pub mod identities;
+pub mod limits;
 pub mod organizations;
 pub mod outbox;
 pub mod permissions;
 pub mod registrations;
 pub mod sessions;
+pub mod state;
 pub mod tokens;
+pub mod upkeep;
 pub mod users;
 mod writer;
 
 use app::domain::time::Timestamp;
 use sqlx::{
-    Any, AnyConnection, AnyPool,
-    any::{AnyPoolOptions, install_default_drivers},
+    Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Database, Sqlite,
+    any::{AnyArguments, AnyPoolOptions, install_default_drivers},
+    migrate::Migrator,
     pool::PoolConnection,
+    query::Query,
 };
 use std::{
     ops::{Deref, DerefMut},
     str::FromStr,
+    sync::Arc,
     time::Duration,
 };
 use url::Url;
@@ -60,6 +66,14 @@ pub enum StorageError {
     /// The commit failed; nothing was changed.
     #[error("the database couldn't save it")]
     NotSaved,
+    /// The connection broke off during the commit: nobody knows whether it was done, until the database is asked.
+    #[error("the connection to the database broke off during the commit")]
+    Unanswered(#[source] sqlx::Error),
+    /// The file can be read only.
+    #[error(
+        "it can't be written: the user that runs this program needs write access to the file, to those beside it that end in -wal and -shm, and to their folder"
+    )]
+    ReadOnly(#[source] sqlx::Error),
     /// The schema couldn't be brought up to date.
     #[error("the database's schema couldn't be brought up to date")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -73,6 +87,7 @@ impl From<sqlx::Error> for StorageError {
             }
             sqlx::Error::Database(database) if database.is_unique_violation() => Self::Conflict(error),
             sqlx::Error::Database(database) if is_passing(database.code().as_deref()) => Self::Unavailable(error),
+            sqlx::Error::Database(database) if is_read_only(database.code().as_deref()) => Self::ReadOnly(error),
             _ => Self::Driver(error),
         }
     }
@@ -86,6 +101,11 @@ fn is_passing(code: Option<&str>) -> bool {
         Ok(sqlite) if code.len() < 5 => matches!(sqlite & 0xff, 5 | 6 | 10 | 13 | 14),
         _ => ["08", "53", "55P03", "57", "40"].iter().any(|prefix| code.starts_with(prefix)),
     }
+}
+
+/// SQLite's READONLY (with its extended codes).
+fn is_read_only(code: Option<&str>) -> bool {
+    code.filter(|code| code.len() < 5).and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| code & 0xff == 8)
 }
 
 /// A database URL that can't be used, said without its password.
@@ -170,9 +190,13 @@ impl DerefMut for Transaction {
     }
 }
 
-/// The pool of connections.
+/// What brings the schema of any database up to date.
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+
+/// The pools of connections.
 #[derive(Clone)]
 pub struct Storage {
+    /// On SQLite, they only read.
     pool: AnyPool,
     /// SQLite's.
     writer: Option<Writer>,
@@ -193,19 +217,36 @@ impl Storage {
             DatabaseUrl::Sqlite(url) => (with_mode(url), true),
             DatabaseUrl::Postgres(url) => (url.to_string(), false),
         };
-        let pool = open_pool(&address, is_sqlite, Self::CONNECTIONS).await?;
-        let writer = if is_sqlite { Some(Writer::new(open_pool(&address, is_sqlite, 1).await?)) } else { None };
-        sqlx::migrate!("./migrations").run(&pool).await?;
-        let storage = Self { pool, writer };
+        let storage = if is_sqlite {
+            // A pool tries for a while and doesn't say in the end what was wrong; this does.
+            let mut first = AnyConnection::connect(&address).await?;
+            for setting in SQLITE {
+                sqlx::query(*setting).execute(&mut first).await?;
+            }
+            first.close().await?;
+            let writing = open_pool(&address, 1, &[SQLITE, WRITER].concat()).await?;
+            MIGRATIONS.run(&writing).await?;
+            let pool = open_pool(&address, Self::CONNECTIONS, &[SQLITE, &["PRAGMA query_only = ON"]].concat()).await?;
+            Self { pool, writer: Some(Writer::new(writing)) }
+        } else {
+            let pool = open_pool(&address, Self::CONNECTIONS, POSTGRES).await?;
+            MIGRATIONS.run(&pool).await?;
+            Self { pool, writer: None }
+        };
         if history::lacks_roots(&mut *storage.connection().await?).await? {
             let mut transaction = storage.begin().await?;
             history::complete_roots(&mut transaction).await?;
+            commit(transaction).await?;
+        } else {
+            // SQLite opens a file that it may only read, too. That is said now, and not at the first change.
+            let mut transaction = storage.begin().await?;
+            sqlx::query("DELETE FROM actions WHERE 1 = 0").execute(&mut *transaction).await?;
             commit(transaction).await?;
         }
         Ok(storage)
     }
 
-    /// A connection for single statements.
+    /// A connection to read with; on SQLite, what tries to write by it is refused.
     ///
     /// # Errors
     /// When none is free in time.
@@ -222,6 +263,12 @@ impl Storage {
             Some(writer) => Kind::Shared(writer.begin().await?),
             None => Kind::Own(self.pool.begin().await?),
         }))
+    }
+
+    /// How many connections are in use, and how many are open and wait. SQLite's writer isn't counted: there is one.
+    pub fn connections(&self) -> (u32, u32) {
+        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
+        (self.pool.size().saturating_sub(idle), idle)
     }
 
     /// Whether the database answers.
@@ -242,18 +289,22 @@ impl Storage {
     }
 }
 
-async fn open_pool(address: &str, is_sqlite: bool, connections: u32) -> Result<AnyPool, sqlx::Error> {
+/// What every connection is told first.
+const SQLITE: &[&str] = &["PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"];
+/// After so many pages, of 4 kB, what is in the log goes into the database's file. A page that was written many times goes there once, so
+/// seldom costs less than often; and it takes as long to start again after a crash.
+const WRITER: &[&str] = &["PRAGMA foreign_keys = ON", "PRAGMA wal_autocheckpoint = 8000"];
+const POSTGRES: &[&str] = &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"];
+
+async fn open_pool(address: &str, connections: u32, settings: &[&'static str]) -> Result<AnyPool, sqlx::Error> {
+    let settings: Arc<[&'static str]> = settings.into();
     let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(Storage::PATIENCE);
     // A file doesn't go away like a server does.
-    let options = options.test_before_acquire(!is_sqlite);
+    let options = options.test_before_acquire(!address.starts_with("sqlite"));
     let options = options.after_connect(move |connection, _| {
+        let settings = Arc::clone(&settings);
         Box::pin(async move {
-            let settings: &[&'static str] = if is_sqlite {
-                &["PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", "PRAGMA foreign_keys = ON"]
-            } else {
-                &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"]
-            };
-            for setting in settings {
+            for setting in &*settings {
                 sqlx::query(*setting).execute(&mut *connection).await?;
             }
             Ok(())
@@ -262,13 +313,33 @@ async fn open_pool(address: &str, is_sqlite: bool, connections: u32) -> Result<A
     options.connect(address).await
 }
 
+/// Runs statements that belong together; each may use any of the values bound. SQLite takes all of them at once, because handing one
+/// over costs more than most of them do; PostgreSQL takes one at a time.
+async fn run_together<'q, const N: usize>(
+    db: &mut Connection,
+    statements: [&'static str; N],
+    bind: impl Fn(Query<'q, Any, AnyArguments>) -> Query<'q, Any, AnyArguments>,
+) -> Result<(), StorageError> {
+    if db.backend_name() == Sqlite::NAME {
+        bind(sqlx::query(AssertSqlSafe(statements.join("; ")))).execute(db).await?;
+    } else {
+        for statement in statements {
+            bind(sqlx::query(statement)).execute(&mut *db).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Saves what the transaction did.
 ///
 /// # Errors
-/// When the database couldn't; then nothing was saved.
+/// When the database couldn't; then nothing was saved. [`StorageError::Unanswered`] when that isn't known.
 pub async fn commit(transaction: Transaction) -> Result<(), StorageError> {
     match transaction.0 {
-        Kind::Own(transaction) => Ok(transaction.commit().await?),
+        Kind::Own(transaction) => transaction.commit().await.map_err(|error| match error {
+            answered @ sqlx::Error::Database(_) => answered.into(),
+            unanswered => StorageError::Unanswered(unanswered),
+        }),
         Kind::Shared(turn) => turn.commit().await,
     }
 }

@@ -101,7 +101,7 @@ fn parse_name(text: &str) -> Result<PermissionName, StorageError> {
     PermissionName::parse(text).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "name" })
 }
 
-fn parse_operations(json: &str) -> Result<Operations, StorageError> {
+pub(super) fn parse_operations(json: &str) -> Result<Operations, StorageError> {
     serde_json::from_str(json).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "operations" })
 }
 
@@ -422,17 +422,28 @@ pub async fn holders(
     after: &str,
     limit: i64,
 ) -> Result<Vec<(AssignmentId, UserRef, Timestamp)>, StorageError> {
-    let rows: Vec<(String, String, String, String, Option<String>, i64)> = sqlx::query_as(
-        "SELECT a.id, u.id, u.kind, u.email, w.email, a.created_at
-         FROM assignments a JOIN users u ON u.id = a.user_id LEFT JOIN users w ON w.id = u.owner_id
-         WHERE a.organization_id = $1 AND a.permission_id = $2 AND u.email_key > $3 ORDER BY u.email_key LIMIT $4",
-    )
-    .bind(organization.to_string())
-    .bind(permission.to_string())
-    .bind(without_nul(after))
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
+    // Few are looked up and sorted. Of many, users are gone through in their order until there are enough. SQLite has to be told by
+    // the order of the tables.
+    const MANY: i64 = 1000;
+    let (number,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM (SELECT 1 FROM assignments WHERE permission_id = $1 LIMIT $2) counted")
+        .bind(permission.to_string())
+        .bind(MANY)
+        .fetch_one(&mut *db)
+        .await?;
+    let tables = if number < MANY { "assignments a CROSS JOIN users u" } else { "users u CROSS JOIN assignments a" };
+    let query = format!(
+        "SELECT a.id, u.id, u.kind, u.email, w.email, a.created_at FROM {tables} LEFT JOIN users w ON w.id = u.owner_id
+         WHERE a.user_id = u.id AND a.organization_id = $1 AND a.permission_id = $2 AND u.organization_id = $1 AND u.email_key > $3
+         ORDER BY u.email_key LIMIT $4"
+    );
+    // Only names of tables are written into it.
+    let rows: Vec<(String, String, String, String, Option<String>, i64)> = sqlx::query_as(AssertSqlSafe(query))
+        .bind(organization.to_string())
+        .bind(permission.to_string())
+        .bind(without_nul(after))
+        .bind(limit)
+        .fetch_all(db)
+        .await?;
     rows.into_iter()
         .map(|(assignment, id, kind, email, owner, created_at)| {
             Ok((parse(&assignment, "assignments", "id")?, user_ref(&id, &kind, &email, owner.as_deref())?, time(created_at)))

@@ -1,6 +1,6 @@
 //! Codes that are mailed, and the registrations that begin when one was typed.
 
-use super::{Connection, StorageError, parse, time};
+use super::{Connection, StorageError, parse, run_together, time};
 use app::domain::{
     id::{CodeId, OrganizationId, RegistrationId, UserId},
     text::EmailAddress,
@@ -416,10 +416,53 @@ pub async fn end_of_user(db: &mut Connection, user: UserId, now: Timestamp) -> R
     Ok(())
 }
 
-/// Removes registrations that ran out before this time.
+/// Ends both: nobody goes on by a code that was sent, nor in a browser where it was typed already.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove_expired(db: &mut Connection, before: Timestamp) -> Result<u64, StorageError> {
-    Ok(sqlx::query("DELETE FROM registrations WHERE expires_at < $1").bind(before.as_millis()).execute(db).await?.rows_affected())
+pub async fn end_all(db: &mut Connection, user: UserId, now: Timestamp) -> Result<(), StorageError> {
+    run_together(
+        db,
+        [
+            "UPDATE registration_codes SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL",
+            "UPDATE registrations SET ended_at = $2 WHERE user_id = $1 AND ended_at IS NULL",
+        ],
+        |query| query.bind(user.to_string()).bind(now.as_millis()),
+    )
+    .await
+}
+
+/// Removes codes that ran out before this time, at most so many; how many. Of somebody who is invited, the newest stays: it tells
+/// until when they could have signed up.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_old_codes(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done = sqlx::query(
+        "DELETE FROM registration_codes WHERE id IN (
+             SELECT c.id FROM registration_codes c JOIN users u ON u.id = c.user_id
+             WHERE c.expires_at < $1 AND (u.registered_at IS NOT NULL OR EXISTS (
+                 SELECT 1 FROM registration_codes newer WHERE newer.user_id = c.user_id AND newer.created_at > c.created_at))
+             ORDER BY c.expires_at LIMIT $2)",
+    )
+    .bind(before.as_millis())
+    .bind(at_most)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Removes registrations that ran out before this time, at most so many; how many.
+///
+/// # Errors
+/// When the database fails.
+pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done = sqlx::query(
+        "DELETE FROM registrations WHERE id IN (SELECT id FROM registrations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+    )
+    .bind(before.as_millis())
+    .bind(at_most)
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected())
 }

@@ -1,6 +1,6 @@
 //! Sessions, found by a hash of the cookie's id: a stolen database signs nobody in.
 
-use super::{Connection, StorageError, time, tokens};
+use super::{Connection, StorageError, run_together, time};
 use app::domain::{
     id::{OrganizationId, UserId},
     time::Timestamp,
@@ -127,12 +127,15 @@ pub async fn delete(db: &mut Connection, id_hash: &str) -> Result<(), StorageErr
 /// # Errors
 /// When the database fails.
 pub async fn delete_of_user(db: &mut Connection, organization: OrganizationId, user: UserId) -> Result<(), StorageError> {
-    sqlx::query("DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2")
-        .bind(organization.to_string())
-        .bind(user.to_string())
-        .execute(&mut *db)
-        .await?;
-    tokens::delete_logins(db, organization, user).await
+    run_together(
+        db,
+        [
+            "DELETE FROM sessions WHERE organization_id = $1 AND user_id = $2",
+            "DELETE FROM tokens WHERE organization_id = $1 AND user_id = $2 AND kind = 'login'",
+        ],
+        |query| query.bind(organization.to_string()).bind(user.to_string()),
+    )
+    .await
 }
 
 /// A session as its owner sees it.
@@ -197,6 +200,20 @@ pub async fn list(
         .collect())
 }
 
+/// How many sessions somebody is signed in with, of all organizations: they didn't end and were heard of since `idle_since`.
+///
+/// # Errors
+/// When the database fails.
+pub async fn count_signed_in(db: &mut Connection, now: Timestamp, idle_since: Timestamp) -> Result<u64, StorageError> {
+    let (number,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM sessions WHERE user_id IS NOT NULL AND expires_at > $1 AND last_seen_at > $2")
+            .bind(now.as_millis())
+            .bind(idle_since.as_millis())
+            .fetch_one(db)
+            .await?;
+    Ok(u64::try_from(number).unwrap_or_default())
+}
+
 /// Ends one session of this user; whether it was there.
 ///
 /// # Errors
@@ -225,16 +242,16 @@ pub async fn delete_others(db: &mut Connection, organization: OrganizationId, us
     Ok(done.rows_affected())
 }
 
-/// Removes sessions that ended before `now` or weren't heard of since `idle_since`.
+/// Removes sessions that ended before `now` or weren't heard of since `idle_since`, at most so many of each; how many.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn remove_expired(db: &mut Connection, now: Timestamp, idle_since: Timestamp) -> Result<u64, StorageError> {
-    let done = sqlx::query("DELETE FROM sessions WHERE expires_at <= $1 OR last_seen_at <= $2")
-        .bind(now.as_millis())
-        .bind(idle_since.as_millis())
-        .execute(db)
-        .await?;
+pub async fn remove_expired(db: &mut Connection, now: Timestamp, idle_since: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    // PostgreSQL looks at the outer condition again when a row was changed meanwhile: its session was heard of.
+    let statement = "DELETE FROM sessions WHERE (expires_at <= $1 OR last_seen_at <= $2) AND (
+             id_hash IN (SELECT id_hash FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $3)
+             OR id_hash IN (SELECT id_hash FROM sessions WHERE last_seen_at <= $2 ORDER BY last_seen_at LIMIT $3))";
+    let done = sqlx::query(statement).bind(now.as_millis()).bind(idle_since.as_millis()).bind(at_most).execute(db).await?;
     Ok(done.rows_affected())
 }
 

@@ -2,14 +2,18 @@
 //! the disk: so whoever comes while others are at it shares their commit.
 //!
 //! ```text
-//! begin ─► the turn ─ BEGIN IMMEDIATE ─ SAVEPOINT ─ statements ─ RELEASE ─► others wait: hands the turn on, and waits for the commit
-//! begin ─────────────► the turn ─ SAVEPOINT ─ statements ─ RELEASE ─► nobody waits, or there are many: COMMIT ─► all are answered
+//! begin ─► the turn ─ BEGIN IMMEDIATE, SAVEPOINT ─ statements ─► others wait: hands the turn on, and waits for the commit
+//! begin ─────────────► the turn ─ RELEASE, SAVEPOINT ─ statements ─► nobody waits, or there are many: COMMIT ─► all are answered
 //! ```
 //!
 //! Each has a savepoint of its own: what one of them does wrong is taken back alone. Nobody is answered before the commit, and if
 //! it fails, all of them are told so. Nothing waits for company: one who is alone commits at once.
+//!
+//! Whatever is handed to SQLite's thread and back costs more than most statements do, so one's savepoint is released together with
+//! the beginning of the next one's, or by the commit.
 
 use super::{Storage, StorageError};
+use crate::{ambient::Stopwatch, metrics::count_commit};
 use sqlx::{Any, AnyConnection, AnyPool};
 use std::{
     ops::{Deref, DerefMut},
@@ -40,6 +44,9 @@ pub(super) struct Writer {
 #[derive(Default)]
 struct Batch {
     transaction: Option<sqlx::Transaction<'static, Any>>,
+    /// Whether the connection can't be trusted any more: where the database took a transaction back by itself, the driver believes
+    /// that there is one for ever, and one that was made while the file was read-only never writes.
+    has_failed: bool,
     /// Who waits for the commit.
     members: Vec<oneshot::Sender<bool>>,
 }
@@ -64,11 +71,15 @@ impl Writer {
         waiting.end();
         // From here on whatever becomes of this future, the turn is given back.
         let mut turn = Turn { batch: Some(batch), writer: self.clone() };
-        if let Some(batch) = turn.batch.as_mut().filter(|batch| batch.transaction.is_none()) {
-            batch.transaction = Some(self.pool.begin_with("BEGIN IMMEDIATE").await?);
-        }
-        sqlx::query("SAVEPOINT turn").execute(&mut *turn).await?;
-        Ok(turn)
+        // On its own: if it could break off halfway, nobody would know which savepoint there is.
+        let opening = tokio::spawn(async move {
+            if let Some(batch) = &mut turn.batch {
+                batch.open(&turn.writer.pool).await?;
+            }
+            Ok(turn)
+        });
+        // It doesn't panic; the runtime may end.
+        opening.await.unwrap_or(Err(StorageError::NotSaved))
     }
 
     /// The end of a turn: hands it on to whoever waits, or commits for all.
@@ -77,18 +88,50 @@ impl Writer {
             return;
         }
         let Some(transaction) = batch.transaction.take() else { return };
+        let began = Stopwatch::start();
         let is_saved = match transaction.commit().await {
             Ok(()) => true,
             Err(error) => {
                 tracing::error!(%error, members = batch.members.len(), "a commit failed");
+                batch.has_failed = true;
                 false
             }
         };
+        count_commit(batch.members.len(), &began);
         batch.tell(is_saved);
     }
 }
 
 impl Batch {
+    /// Opens the savepoint of the next turn.
+    async fn open(&mut self, pool: &AnyPool) -> Result<(), StorageError> {
+        match &mut self.transaction {
+            None => {
+                // Until it is known that this one can begin.
+                if std::mem::replace(&mut self.has_failed, true) {
+                    pool.acquire().await?.close().await?;
+                }
+                self.transaction = Some(pool.begin_with("BEGIN IMMEDIATE; SAVEPOINT turn").await?);
+                self.has_failed = false;
+            }
+            Some(transaction) => {
+                if let Err(error) = sqlx::query("RELEASE turn; SAVEPOINT turn").execute(&mut **transaction).await {
+                    self.break_off(&error);
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives everything up. The disk is full, perhaps: then the database itself has taken back what anybody did.
+    fn break_off(&mut self, error: &sqlx::Error) {
+        tracing::error!(%error, members = self.members.len(), "a transaction broke off");
+        self.transaction = None;
+        self.has_failed = true;
+        self.tell(false);
+    }
+
     /// Tells all who wait what became of it.
     fn tell(&mut self, is_saved: bool) {
         for member in self.members.drain(..) {
@@ -100,15 +143,9 @@ impl Batch {
     /// Takes back what the last one did, and only that.
     async fn take_back(&mut self) {
         let Some(transaction) = &mut self.transaction else { return };
-        let mut outcome = sqlx::query("ROLLBACK TO turn").execute(&mut **transaction).await;
-        if outcome.is_ok() {
-            outcome = sqlx::query("RELEASE turn").execute(&mut **transaction).await;
-        }
-        if let Err(error) = outcome {
-            // The disk is full, perhaps: then the database itself has taken back everything, what the others did as well.
-            tracing::error!(%error, members = self.members.len(), "a transaction broke off");
-            self.transaction = None;
-            self.tell(false);
+        // The second changes nothing; whether the file can be written at all shows in it.
+        if let Err(error) = sqlx::query("ROLLBACK TO turn; DELETE FROM actions WHERE 1 = 0").execute(&mut **transaction).await {
+            self.break_off(&error);
         }
     }
 }
@@ -160,7 +197,6 @@ pub struct Turn {
 impl Turn {
     /// Waits until what was done is on the disk.
     pub(super) async fn commit(mut self) -> Result<(), StorageError> {
-        sqlx::query("RELEASE turn").execute(&mut *self).await?;
         let (member, saved) = oneshot::channel();
         if let Some(mut batch) = self.batch.take() {
             batch.members.push(member);

@@ -39,7 +39,7 @@ async fn strangers_get_no_session(database: &TestDatabase) {
         browser.send_new_code("ada@example.org", "").await,
         browser.sign_out().await,
         browser.get("/nothing/here").await,
-        browser.get("/health").await,
+        browser.get("/health/ready").await,
     ] {
         assert!(!answer.headers.contains_key("set-cookie"), "{answer:?}");
     }

@@ -100,6 +100,7 @@ async fn a_challenge_is_used_once_and_for_five_minutes(database: &TestDatabase) 
 
     let unknown = SignInChallenge { challenge: app::domain::id::ChallengeId::from_bytes([1; 16]), ..too_late };
     assert_eq!(app.browser().finish_sign_in(&unknown, &person.device.get(&unknown.options)).await.verdict(), refused(Code::BadRequest));
+    server::service::sweep(&app.services).await.unwrap();
     assert_eq!(app.count("challenges").await, 0);
 }
 

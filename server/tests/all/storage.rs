@@ -44,7 +44,7 @@ async fn a_new_database_is_ready_and_empty(database: &TestDatabase) {
     for table in tables_in_migrations() {
         assert_eq!(app.count(&table).await, 0, "{table}");
     }
-    assert_eq!(app.browser().get("/health").await.text(), "ok\n");
+    assert_eq!(app.browser().get("/health/ready").await.text(), "ok\n");
 }
 
 async fn what_was_written_is_there_after_a_restart(database: &TestDatabase) {

@@ -35,6 +35,17 @@ impl Frontier {
         (roots.len() == size.count_ones() as usize).then_some(Self { size, roots })
     }
 
+    /// The perfect subtrees that a tree of this size consists of, the largest first.
+    pub fn subtrees(size: u64) -> Vec<Subtree> {
+        perfect_subtrees(0..size)
+    }
+
+    /// The frontier of a tree of this size, by the roots of its [`Frontier::subtrees`]; nothing, if one isn't known.
+    pub fn at(size: u64, known: impl Fn(Subtree) -> Option<Hash>) -> Option<Self> {
+        let roots = Self::subtrees(size).into_iter().map(known).collect::<Option<_>>()?;
+        Some(Self { size, roots })
+    }
+
     /// Its hashes, as unpadded base64url.
     pub fn to_text(&self) -> String {
         BASE64URL_NOPAD.encode(&self.roots.concat())
@@ -191,6 +202,22 @@ mod tests {
     use ct_merkle::{ConsistencyProof, InclusionProof, mem_backed_tree::MemoryBackedTree};
     use sha2::Sha256;
     use std::collections::HashMap;
+
+    #[test]
+    fn a_frontier_of_before_is_known_by_the_roots_that_were_kept() {
+        let (mut frontier, mut known) = (Frontier::default(), HashMap::new());
+        let mut before = vec![frontier.clone()];
+        for index in 0..130_u64 {
+            for (level, root) in (0_u32..).zip(frontier.append(&index.to_be_bytes())) {
+                known.insert(Subtree { level, place: index >> level }, root);
+            }
+            before.push(frontier.clone());
+        }
+        for (size, then) in (0_u64..).zip(&before) {
+            assert_eq!(Frontier::at(size, |subtree| known.get(&subtree).copied()).as_ref(), Some(then));
+        }
+        assert_eq!(Frontier::at(131, |subtree| known.get(&subtree).copied()), None, "there never were so many");
+    }
 
     #[test]
     fn the_root_is_that_of_another_implementation() {

@@ -8,7 +8,12 @@ use crate::support::{
     person::Person,
     signing::{create_user, options},
 };
-use app::{action::change::Change, domain::id::ActionId, refusal::Code, rpc::change::Prepared};
+use app::{
+    action::change::Change,
+    domain::id::ActionId,
+    refusal::Code,
+    rpc::change::{Prepared, Receipt},
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -114,9 +119,15 @@ async fn an_action_is_executed_once_and_in_time(database: &TestDatabase) {
     let prepared = admin.prepared(&create_user("bob@example.org")).await;
     let response = admin.signature(&prepared);
     let again = admin.signature(&prepared);
-    assert_eq!(admin.commit(&prepared, &response).await.verdict(), DONE);
-    for response in [&response, &again] {
-        assert_eq!(admin.commit(&prepared, response).await.verdict(), refused(Code::ActionOver));
+    let receipt: Receipt = admin.commit(&prepared, &response).await.done();
+    assert!(!receipt.is_repeat);
+    assert_eq!(admin.commit(&prepared, &again).await.verdict(), refused(Code::ActionOver), "another signature");
+    // The very same: whoever hands it in again didn't get the answer. Also when others have signed since, and much later.
+    admin.invite("erna@example.org").await;
+    for _ in 0..2 {
+        let repeat: Receipt = admin.commit(&prepared, &response).await.done();
+        assert_eq!(repeat, Receipt { is_repeat: true, ..receipt.clone() });
+        app.advance(Duration::from_hours(1));
     }
     // Two at the same moment: exactly one wins.
     let user = admin.users().await.users.remove(1).user;
