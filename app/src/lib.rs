@@ -17,6 +17,7 @@ pub mod port;
 pub mod refusal;
 pub mod rpc;
 
+use component::not_alive::NotAlive;
 use leptos::{config::LeptosOptions, hydration::AutoReload, prelude::*};
 use leptos_meta::{HashedStylesheet, MetaTags, provide_meta_context};
 use leptos_router::{
@@ -61,6 +62,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <MetaTags />
             </head>
             <body>
+                <NotAlive />
                 <App />
             </body>
         </html>

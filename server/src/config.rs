@@ -90,6 +90,10 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_MAILS_PER_HOUR", hide_env_values = true, value_name = "NUMBER", default_value_t = 10)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Who may do how much")]
     pub mails_per_hour: u32,
+    /// Invitations an hour that one organization may have sent by mail
+    #[arg(long, env = "COUNTERSIGN_INVITATIONS_PER_HOUR", hide_env_values = true, value_name = "NUMBER", default_value_t = 200)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..), help_heading = "Who may do how much")]
+    pub invitations_per_hour: u32,
     /// How logs are written
     #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", hide_env_values = true, value_name = "FORM", value_enum, default_value = "text")]
     #[arg(help_heading = "How it is run")]
@@ -142,6 +146,8 @@ pub struct Config {
     pub requests_per_minute: u32,
     /// Mails an hour to one address.
     pub mails_per_hour: u32,
+    /// Invitations an hour of one organization.
+    pub invitations_per_hour: u32,
     /// Origins whose pages may call the API.
     pub api_origins: Vec<HeaderValue>,
     /// Folder with the browser's files.
@@ -217,6 +223,7 @@ impl Config {
             trusted_proxies: settings.trusted_proxies,
             requests_per_minute: settings.requests_per_minute,
             mails_per_hour: settings.mails_per_hour,
+            invitations_per_hour: settings.invitations_per_hour,
             api_origins: settings.api_origins.iter().map(|origin| check_api_origin(origin)).collect::<Result<_, _>>()?,
             site_root: settings.site_root,
             metrics_listen: settings.metrics_listen,

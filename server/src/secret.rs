@@ -17,6 +17,22 @@ pub enum SecretError {
     /// The text isn't 64 hexadecimal digits.
     #[error("the server's secret must be 32 bytes as 64 hexadecimal digits (make one with: openssl rand -hex 32)")]
     Malformed,
+    /// It isn't a file of its own.
+    #[error(
+        "the server's secret {path} is a link or no file at all, so who may read it doesn't show: put the file itself there, or give the secret as COUNTERSIGN_SECRET"
+    )]
+    NotAFile {
+        /// Where.
+        path: String,
+    },
+    /// Others can read it.
+    #[error(
+        "the server's secret {path} can be read or changed by other users of this machine: let nobody but its owner (chmod 600 {path})"
+    )]
+    Open {
+        /// Where.
+        path: String,
+    },
     /// The file can't be read or written.
     #[error("the server's secret can't be kept in {path}: {source}")]
     File {
@@ -46,21 +62,39 @@ impl ServerSecret {
         bytes.try_into().map(Self).map_err(|_| SecretError::Malformed)
     }
 
+    /// Reads the file; nothing, when there is none.
+    ///
+    /// # Errors
+    /// When the file can't be read, is malformed, or isn't its owner's alone.
+    pub fn read(path: &Path) -> Result<Option<Self>, SecretError> {
+        let shown = || path.display().to_string();
+        let failed = |source| SecretError::File { path: shown(), source };
+        let found = match fs::symlink_metadata(path) {
+            Ok(found) => found,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed(error)),
+        };
+        if !found.is_file() {
+            return Err(SecretError::NotAFile { path: shown() });
+        }
+        if !is_private(&found) {
+            return Err(SecretError::Open { path: shown() });
+        }
+        Self::parse(&fs::read_to_string(path).map_err(failed)?).map(Some)
+    }
+
     /// Reads the file, or makes a secret and writes it there, readable for its owner only.
     ///
     /// # Errors
-    /// When the file can't be read, is malformed, or can't be written.
+    /// When the file can't be read, is malformed, isn't its owner's alone, or can't be written.
     pub fn read_or_create(path: &Path, ambient: &Ambient) -> Result<Self, SecretError> {
-        let failed = |source| SecretError::File { path: path.display().to_string(), source };
-        match fs::read_to_string(path) {
-            Ok(text) => Self::parse(&text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let secret = Self(ambient.bytes());
-                write_private(path, &format!("{}\n", HEXLOWER_PERMISSIVE.encode(&secret.0))).map_err(failed)?;
-                Ok(secret)
-            }
-            Err(error) => Err(failed(error)),
+        if let Some(secret) = Self::read(path)? {
+            return Ok(secret);
         }
+        let secret = Self(ambient.bytes());
+        let written = write_private(path, &format!("{}\n", HEXLOWER_PERMISSIVE.encode(&secret.0)));
+        written.map_err(|source| SecretError::File { path: path.display().to_string(), source })?;
+        Ok(secret)
     }
 
     /// Encrypts a text which only opens again for the same place (ChaCha20-Poly1305; nonce ‖ ciphertext ‖ tag, base64url).
@@ -132,6 +166,20 @@ impl ServerSecret {
     fn derived(&self) -> Prk {
         Salt::new(HKDF_SHA256, b"countersign").extract(&self.0)
     }
+}
+
+/// Whether nobody but its owner may do anything with it.
+#[cfg(unix)]
+fn is_private(file: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    const OTHERS: u32 = 0o077;
+
+    file.permissions().mode() & OTHERS == 0
+}
+
+#[cfg(not(unix))]
+fn is_private(_file: &fs::Metadata) -> bool {
+    true
 }
 
 #[cfg(unix)]

@@ -136,6 +136,11 @@ pub fn challenge_handed(client_data: &[u8], challenge: &[u8]) -> Vec<u8> {
     if found.is_some_and(|found| found == BASE64URL_NOPAD.encode(&text)) { text } else { challenge.to_vec() }
 }
 
+/// Whether this is JSON that two readers can't understand differently: no object in it has a member twice.
+pub fn has_unique_members(json: &str) -> bool {
+    serde_json::from_str::<Json>(json).is_ok_and(|json| first_duplicate(&json).is_none())
+}
+
 fn check_type(members: &Members, ceremony: Ceremony) -> Result<(), ClientDataError> {
     let found = text(members, "type")?;
     let expected = ceremony.client_data_type();
@@ -338,6 +343,18 @@ mod tests {
         ] {
             assert_eq!(check(with(more)), Err(ClientDataError::DuplicateMember(name.to_owned())), "{more}");
         }
+    }
+
+    #[test]
+    fn json_that_says_something_twice_has_no_unique_members() {
+        for json in ["{}", "1", r#"{"a":1,"b":{"a":1},"c":[{"a":1},{"a":1}]}"#] {
+            assert!(has_unique_members(json), "{json}");
+        }
+        for json in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"\u0062":1}}"#, r#"[[{"a":1,"b":1,"a":2}]]"#, "{", "", "{}{}"] {
+            assert!(!has_unique_members(json), "{json}");
+        }
+        let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        assert!(!has_unique_members(&deep));
     }
 
     #[test]

@@ -225,6 +225,7 @@ impl PublicKey {
                 UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point).verify(message, signature)
             }
             Self::Rs256 { n, e } => RsaPublicKeyComponents { n, e }.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature),
+            Self::Ed25519(key) if has_small_order(key) || has_small_order(signature) => Err(ring::error::Unspecified),
             Self::Ed25519(key) => UnparsedPublicKey::new(&ED25519, key).verify(message, signature),
         }
         .map_err(|ring::error::Unspecified| InvalidSignature)
@@ -236,6 +237,30 @@ impl PublicKey {
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error("The signature isn't valid.")]
 pub struct InvalidSignature;
+
+/// Whether these bytes begin with one of the eight points of Curve25519 whose order is small, in whichever spelling. For such a key
+/// anybody can sign something. `ring` lets them pass; WebCrypto refuses them, as a key and in a signature (Secure Curves in the Web
+/// Cryptography API), and what verifies here must verify there.
+#[cfg(feature = "ssr")]
+fn has_small_order(bytes: &[u8]) -> bool {
+    // The y coordinates without the last byte, and that byte: 0, 1, those of the eighth order, p - 1, p, p + 1.
+    const PLACES: [([u8; 31], u8); 7] = [
+        ([0; 31], 0),
+        (with_first(1, 0), 0),
+        (*b"\x26\xe8\x95\x8f\xc2\xb2\x27\xb0\x45\xc3\xf4\x89\xf2\xef\x98\xf0\xd5\xdf\xac\x05\xd3\xc6\x33\x39\xb1\x38\x02\x88\x6d\x53\xfc", 0x05),
+        (*b"\xc7\x17\x6a\x70\x3d\x4d\xd8\x4f\xba\x3c\x0b\x76\x0d\x10\x67\x0f\x2a\x20\x53\xfa\x2c\x39\xcc\xc6\x4e\xc7\xfd\x77\x92\xac\x03", 0x7a),
+        (with_first(0xec, 0xff), 0x7f),
+        (with_first(0xed, 0xff), 0x7f),
+        (with_first(0xee, 0xff), 0x7f),
+    ];
+    const fn with_first(first: u8, others: u8) -> [u8; 31] {
+        let mut bytes = [others; 31];
+        bytes[0] = first;
+        bytes
+    }
+    // The highest bit is the sign of x.
+    matches!(bytes.split_first_chunk(), Some((y, [last, ..])) if PLACES.contains(&(*y, last & 0x7f)))
+}
 
 /// Everything of such a `SubjectPublicKeyInfo` before the point's coordinates.
 const P256_SPKI: &[u8] = &[
@@ -512,6 +537,31 @@ mod tests {
         let (r, s) = ([1; 32], [1; 32]);
         let signature = [b"\x30\x44\x02\x20", &r[..], b"\x02\x20", &s].concat();
         assert_eq!(key.verify(b"", &signature), Err(InvalidSignature));
+    }
+
+    /// Whoever registered such a key could say of every signature that somebody else made it.
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn a_key_that_anybody_can_sign_for_verifies_nothing() {
+        use ring::signature::{ED25519, UnparsedPublicKey};
+        let point = |first: u8, others: u8, last: u8| {
+            let mut point = [others; 32];
+            (point[0], point[31]) = (first, last);
+            point
+        };
+        // What ring takes for everybody's signature.
+        let (one, everybodys) = (point(1, 0, 0), [&point(1, 0, 0)[..], &[0; 32]].concat());
+        assert!(UnparsedPublicKey::new(&ED25519, one).verify(b"anything", &everybodys).is_ok());
+        assert_eq!(PublicKey::Ed25519(one).verify(b"anything", &everybodys), Err(InvalidSignature));
+
+        for key in [one, point(0, 0, 0), point(0xec, 0xff, 0x7f), point(0xed, 0xff, 0x7f), point(0xee, 0xff, 0x7f)] {
+            for sign in [0, 0x80] {
+                let mut key = key;
+                key[31] |= sign;
+                assert!(has_small_order(&key), "{key:02x?}");
+            }
+        }
+        assert!(!has_small_order(&[9; 32]) && !has_small_order(&one[..31]) && !has_small_order(b""));
     }
 
     proptest! {

@@ -23,7 +23,7 @@ pub const VERSION: u32 = 1;
 /// A document has at most so many bytes.
 pub const LARGEST: usize = 32 * 1024;
 /// Integers stay below this: other programs that read JSON keep no more digits, and RFC 8785 writes none.
-const INTEGERS_END: u64 = 1 << 53;
+pub(super) const INTEGERS_END: u64 = 1 << 53;
 /// How long the nonce is, in bytes.
 pub const NONCE_LENGTH: usize = 32;
 

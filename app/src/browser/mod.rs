@@ -10,6 +10,7 @@ pub mod passkey;
 pub mod recovery;
 pub mod recovery_kit;
 pub mod signing;
+pub mod trusted_types;
 pub mod verify_entry;
 pub mod webcrypto;
 

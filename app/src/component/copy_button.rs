@@ -1,6 +1,9 @@
 //! Copying a text that is next to the button, such as an id.
 
-use super::icon::{Glyph, Icon};
+use super::{
+    form::react,
+    icon::{Glyph, Icon},
+};
 use crate::browser::document;
 use leptos::{prelude::*, task::spawn_local};
 
@@ -13,6 +16,9 @@ pub(crate) fn CopyButton(
     what: String,
 ) -> impl IntoView {
     let outcome = RwSignal::new("");
+    // Until the page is alive the button couldn't do anything.
+    let asleep = RwSignal::new(true);
+    react(Box::new(move || asleep.set(false)));
     let copy = move |_| {
         let text = text.clone();
         spawn_local(async move {
@@ -21,7 +27,7 @@ pub(crate) fn CopyButton(
     };
     view! {
         <span class="copy">
-            <button type="button" class="button small" on:click=copy>
+            <button type="button" class="button small" disabled=asleep on:click=copy>
                 <Icon glyph=Glyph::Copy />
                 "Copy"
                 <span class="unseen">{format!(" {what}")}</span>

@@ -13,6 +13,7 @@ pub mod kit_field;
 pub mod moment;
 pub mod needs_script;
 pub mod new_kit;
+pub mod not_alive;
 pub mod notice;
 pub mod operation_list;
 pub mod operation_picker;

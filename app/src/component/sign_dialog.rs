@@ -210,9 +210,11 @@ impl Signing {
         react(Box::new(move || {
             let dialog = self.dialog.get().filter(|_| self.is_open.get());
             inside.set(dialog.clone().map(|dialog| mount_to(dialog.unchecked_into(), move || self.content())));
-            if let (Some(dialog), Some(title)) = (dialog, self.title.get_untracked())
-                && dialog.show_modal().is_ok()
-            {
+            if let (Some(dialog), Some(title)) = (dialog, self.title.get_untracked()) {
+                if dialog.show_modal().is_err() {
+                    // Better within the page than nowhere.
+                    dialog.set_open(true);
+                }
                 let _ = title.focus();
             }
         }));
@@ -517,6 +519,19 @@ fn review(reviewed: &Reviewed) -> impl IntoView + use<> {
     }
 }
 
+const DONE_BEFORE: &str = "It was done already, when it was sent the first time; only the answer got lost. Nothing was done twice.";
+
+/// What was in the answer that got lost.
+const fn shown_before(change: &Change) -> &'static str {
+    match change {
+        Change::ShareInvitation { .. } => " The invitation was in that answer and can't be shown again: share another one.",
+        Change::CreateServiceAccount(_) | Change::CreateAccessToken(_) => {
+            " The token was in that answer and can't be shown again: delete what was made, and make another one."
+        }
+        _ => "",
+    }
+}
+
 fn done(reviewed: &Reviewed, receipt: &Receipt) -> impl IntoView + use<> {
     let number = receipt.index.to_string();
     let path = ["/org/history/", &number].concat();
@@ -524,7 +539,7 @@ fn done(reviewed: &Reviewed, receipt: &Receipt) -> impl IntoView + use<> {
         <div class="receipt">
             <span class="receipt-seal stamped"><Seal /></span>
             <p class="sign-sentence" dir="auto">"Done: " {sentence(&reviewed.document.change)}</p>
-            {receipt.is_repeat.then(|| view! { <p>"It was done already, when it was sent the first time; only the answer got lost. Nothing was done twice."</p> })}
+            {receipt.is_repeat.then(|| view! { <p>{[DONE_BEFORE, shown_before(&reviewed.document.change)].concat()}</p> })}
             {receipt.invitation.as_ref().map(invitation)}
             {receipt.access_token.as_ref().map(access_token)}
             <dl class="sign-facts">

@@ -8,6 +8,19 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 26 symbols of 5 bits hold 128 bits; the two left over are zero.
 const SYMBOLS: usize = 26;
 const GROUPS: [usize; 3] = [5, 5, 16];
+const NO_SYMBOL: u8 = 0xff;
+/// What each byte stands for: pages and histories read thousands of ids.
+const VALUES: [u8; 256] = {
+    let mut values = [NO_SYMBOL; 256];
+    let mut value = 0;
+    while value < ALPHABET.len() {
+        #[expect(clippy::cast_possible_truncation, reason = "there are 32")]
+        let of_symbol = value as u8;
+        values[ALPHABET[value] as usize] = of_symbol;
+        value += 1;
+    }
+    values
+};
 
 /// A text that isn't an id of the expected kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,7 +49,7 @@ macro_rules! id {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&encode($prefix, self.0))
+                write(f, $prefix, self.0)
             }
         }
 
@@ -151,33 +164,40 @@ impl EntryId {
     }
 }
 
-fn encode(prefix: &str, bytes: [u8; 16]) -> String {
+fn write(f: &mut fmt::Formatter<'_>, prefix: &str, bytes: [u8; 16]) -> fmt::Result {
     let mut bits = u128::from_be_bytes(bytes);
     let mut symbols = [0_u8; SYMBOLS];
     for symbol in symbols.iter_mut().rev() {
         *symbol = ALPHABET[(bits & 31) as usize];
         bits >>= 5;
     }
-    let mut text = prefix.to_owned();
+    f.write_str(prefix)?;
     let mut rest = symbols.as_slice();
     for length in GROUPS {
         let (group, tail) = rest.split_at(length);
-        text.push('-');
-        text.extend(group.iter().map(|symbol| char::from(*symbol)));
+        f.write_str("-")?;
+        f.write_str(str::from_utf8(group).map_err(|_| fmt::Error)?)?;
         rest = tail;
     }
-    text
+    Ok(())
 }
 
 /// The one text for these bits or nothing: no upper case, no missing hyphens, no overflow of the first symbol.
 fn decode(prefix: &str, text: &str) -> Option<[u8; 16]> {
     let mut bits: u128 = 0;
-    for symbol in text.strip_prefix(prefix)?.bytes().filter(|byte| *byte != b'-') {
-        let value = ALPHABET.iter().position(|known| *known == symbol)?;
-        bits = bits.checked_mul(32)? | value as u128;
+    let mut rest = text.strip_prefix(prefix)?.as_bytes();
+    for length in GROUPS {
+        let (group, tail) = rest.strip_prefix(b"-")?.split_at_checked(length)?;
+        for symbol in group {
+            let value = VALUES[usize::from(*symbol)];
+            if value == NO_SYMBOL || bits.leading_zeros() < 5 {
+                return None;
+            }
+            bits = bits << 5 | u128::from(value);
+        }
+        rest = tail;
     }
-    let bytes = bits.to_be_bytes();
-    (encode(prefix, bytes) == text).then_some(bytes)
+    rest.is_empty().then(|| bits.to_be_bytes())
 }
 
 #[cfg(test)]

@@ -17,6 +17,9 @@ use crate::refusal::Code;
 #[cfg(feature = "ssr")]
 use leptos::{nonce::use_nonce, prelude::use_context};
 
+/// Where browsers report what a page's policy didn't allow.
+pub const REPORTS: &str = "/csp-report";
+
 /// Gives the page its HTTP status; nothing while the routes are listed without a request.
 pub fn set_status(code: Code) {
     #[cfg(feature = "ssr")]
@@ -42,7 +45,8 @@ pub fn redirect(path: &str) {
     let _ = path;
 }
 
-/// Only this server's own files, only this response's own scripts, no frames, no inline styles.
+/// Only this server's own files, only this response's own scripts, no frames, no inline styles; and of texts that scripts make markup of
+/// only those of `browser::trusted_types`.
 #[cfg(feature = "ssr")]
 pub fn set_content_security_policy() {
     use axum::http::{HeaderValue, header::CONTENT_SECURITY_POLICY};
@@ -55,7 +59,8 @@ pub fn set_content_security_policy() {
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
          font-src 'self'; connect-src 'self'{reload}; form-action 'self'; base-uri 'none'; object-src 'none'; \
-         frame-ancestors 'none'; manifest-src 'self'"
+         frame-ancestors 'none'; manifest-src 'self'; require-trusted-types-for 'script'; trusted-types default; \
+         report-uri {REPORTS}"
     );
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         response.insert_header(CONTENT_SECURITY_POLICY, policy);

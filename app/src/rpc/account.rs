@@ -10,11 +10,12 @@ use crate::{
     },
     refusal::Refusal,
     rpc::{
+        strict_json::StrictJson,
         users::{ActivityRow, KeyRow, PasskeyRow},
         webauthn_json::WebAuthnJson,
     },
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A recovery kit, without anything secret.
@@ -82,7 +83,7 @@ pub async fn account() -> Result<Account, Refusal> {
 ///
 /// # Errors
 /// `NotFound` when they have none.
-#[server(prefix = "/rpc", endpoint = "start_kit_test", input = Json)]
+#[server(prefix = "/rpc", endpoint = "start_kit_test", input = StrictJson)]
 pub async fn start_kit_test() -> Result<KitTest, Refusal> {
     super::answer(crate::port::backend()?.start_kit_test().await)
 }
@@ -91,7 +92,7 @@ pub async fn start_kit_test() -> Result<KitTest, Refusal> {
 ///
 /// # Errors
 /// `WrongKit` when another kit's key made it; `BadRequest` when the test took too long or comes twice.
-#[server(prefix = "/rpc", endpoint = "finish_kit_test", input = Json)]
+#[server(prefix = "/rpc", endpoint = "finish_kit_test", input = StrictJson)]
 pub async fn finish_kit_test(id: ChallengeId, signature: String) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.finish_kit_test(id, signature).await)
 }
@@ -101,7 +102,7 @@ pub async fn finish_kit_test(id: ChallengeId, signature: String) -> Result<(), R
 ///
 /// # Errors
 /// `SignedOut` when nobody is signed in.
-#[server(prefix = "/rpc", endpoint = "start_new_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "start_new_passkey", input = StrictJson)]
 pub async fn start_new_passkey() -> Result<WebAuthnJson, Refusal> {
     super::answer(crate::port::backend()?.start_new_passkey().await).map(Into::into)
 }
@@ -119,7 +120,7 @@ pub async fn kit_identity() -> Result<KitIdentity, Refusal> {
 ///
 /// # Errors
 /// `SignedOut` when nobody is signed in.
-#[server(prefix = "/rpc", endpoint = "start_new_kit", input = Json)]
+#[server(prefix = "/rpc", endpoint = "start_new_kit", input = StrictJson)]
 pub async fn start_new_kit() -> Result<Bytes, Refusal> {
     super::answer(crate::port::backend()?.start_new_kit().await)
 }

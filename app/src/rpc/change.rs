@@ -6,9 +6,9 @@ use crate::{
     action::{bytes::Bytes, change::Change},
     domain::{id::ActionId, time::Timestamp},
     refusal::Refusal,
-    rpc::webauthn_json::WebAuthnJson,
+    rpc::{strict_json::StrictJson, webauthn_json::WebAuthnJson},
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A document that waits for its signature.
@@ -65,7 +65,7 @@ pub struct Invitation {
 ///
 /// # Errors
 /// When the change isn't allowed, or something has moved on.
-#[server(prefix = "/rpc", endpoint = "prepare_change", input = Json)]
+#[server(prefix = "/rpc", endpoint = "prepare_change", input = StrictJson)]
 pub async fn prepare_change(change: Change) -> Result<Prepared, Refusal> {
     super::answer(crate::port::backend()?.prepare_change(change).await)
 }
@@ -74,7 +74,7 @@ pub async fn prepare_change(change: Change) -> Result<Prepared, Refusal> {
 ///
 /// # Errors
 /// When the signature doesn't hold, the time is over, or the change isn't allowed any more.
-#[server(prefix = "/rpc", endpoint = "commit_change", input = Json)]
+#[server(prefix = "/rpc", endpoint = "commit_change", input = StrictJson)]
 pub async fn commit_change(action: ActionId, response: WebAuthnJson) -> Result<Receipt, Refusal> {
     super::answer(crate::port::backend()?.commit_change(action, response.into()).await)
 }

@@ -6,9 +6,9 @@ use crate::{
     action::account_change::NewRecoveryKey,
     domain::{id::OrganizationId, time::Timestamp},
     refusal::Refusal,
-    rpc::webauthn_json::WebAuthnJson,
+    rpc::{strict_json::StrictJson, webauthn_json::WebAuthnJson},
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// What the first page asks for, as typed.
@@ -134,7 +134,7 @@ pub async fn registration() -> Result<Registration, Refusal> {
 ///
 /// # Errors
 /// `NoRegistration` when this browser is in none.
-#[server(prefix = "/rpc", endpoint = "start_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "start_passkey", input = StrictJson)]
 pub async fn start_passkey() -> Result<WebAuthnJson, Refusal> {
     super::answer(crate::port::backend()?.start_passkey().await.map(WebAuthnJson::from))
 }
@@ -143,7 +143,7 @@ pub async fn start_passkey() -> Result<WebAuthnJson, Refusal> {
 ///
 /// # Errors
 /// When its answer doesn't hold.
-#[server(prefix = "/rpc", endpoint = "keep_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "keep_passkey", input = StrictJson)]
 pub async fn keep_passkey(response: WebAuthnJson) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.keep_passkey(response.into()).await)
 }
@@ -152,7 +152,7 @@ pub async fn keep_passkey(response: WebAuthnJson) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// When the proof doesn't hold or the registration is over; then nothing was registered.
-#[server(prefix = "/rpc", endpoint = "finish_registration", input = Json)]
+#[server(prefix = "/rpc", endpoint = "finish_registration", input = StrictJson)]
 pub async fn finish_registration(recovery_key: NewRecoveryKey) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.finish_registration(recovery_key).await)
 }

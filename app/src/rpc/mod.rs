@@ -12,6 +12,7 @@ pub mod programs;
 pub mod recovery;
 pub mod sessions;
 pub mod sign_in;
+pub mod strict_json;
 pub mod users;
 pub mod webauthn_json;
 

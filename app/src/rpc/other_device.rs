@@ -6,9 +6,9 @@ use crate::{
     action::account_change::NewPasskey,
     domain::{id::CodeId, text::PasskeyName, time::Timestamp},
     refusal::Refusal,
-    rpc::webauthn_json::WebAuthnJson,
+    rpc::{strict_json::StrictJson, webauthn_json::WebAuthnJson},
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// A code to be typed on another device.
@@ -68,7 +68,7 @@ pub struct Addition {
 ///
 /// # Errors
 /// `SignedOut` when nobody is signed in.
-#[server(prefix = "/rpc", endpoint = "offer_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "offer_passkey", input = StrictJson)]
 pub async fn offer_passkey() -> Result<DeviceOffer, Refusal> {
     super::answer(crate::port::backend()?.offer_passkey().await)
 }
@@ -77,7 +77,7 @@ pub async fn offer_passkey() -> Result<DeviceOffer, Refusal> {
 ///
 /// # Errors
 /// `SignedOut` when nobody is signed in.
-#[server(prefix = "/rpc", endpoint = "offered_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "offered_passkey", input = StrictJson)]
 pub async fn offered_passkey(id: CodeId) -> Result<OfferState, Refusal> {
     super::answer(crate::port::backend()?.offered_passkey(id).await)
 }
@@ -106,7 +106,7 @@ pub async fn addition() -> Result<Addition, Refusal> {
 ///
 /// # Errors
 /// `NoAddition` when no code was typed here.
-#[server(prefix = "/rpc", endpoint = "start_offered_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "start_offered_passkey", input = StrictJson)]
 pub async fn start_offered_passkey() -> Result<WebAuthnJson, Refusal> {
     super::answer(crate::port::backend()?.start_offered_passkey().await.map(WebAuthnJson::from))
 }
@@ -115,7 +115,7 @@ pub async fn start_offered_passkey() -> Result<WebAuthnJson, Refusal> {
 ///
 /// # Errors
 /// When it doesn't hold, or one was made with this code already.
-#[server(prefix = "/rpc", endpoint = "present_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "present_passkey", input = StrictJson)]
 pub async fn present_passkey(passkey: NewPasskey) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.present_passkey(passkey).await)
 }

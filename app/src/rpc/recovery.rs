@@ -6,9 +6,9 @@ use crate::{
     action::{account_change::AccountChange, bytes::Bytes, review::Signer},
     domain::{id::ActionId, time::Timestamp},
     refusal::Refusal,
-    rpc::{account::KitIdentity, change::Receipt, webauthn_json::WebAuthnJson},
+    rpc::{account::KitIdentity, change::Receipt, strict_json::StrictJson, webauthn_json::WebAuthnJson},
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// The recovery that this browser is in, from the typed code to being recovered.
@@ -70,7 +70,7 @@ pub async fn recovery() -> Result<Recovery, Refusal> {
 ///
 /// # Errors
 /// `WrongKit` when another kit's key made the signature.
-#[server(prefix = "/rpc", endpoint = "prove_recovery_kit", input = Json)]
+#[server(prefix = "/rpc", endpoint = "prove_recovery_kit", input = StrictJson)]
 pub async fn prove_recovery_kit(signature: Bytes) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.prove_recovery_kit(signature).await)
 }
@@ -79,7 +79,7 @@ pub async fn prove_recovery_kit(signature: Bytes) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// `NoRecovery` when this browser is in none.
-#[server(prefix = "/rpc", endpoint = "start_recovery_passkey", input = Json)]
+#[server(prefix = "/rpc", endpoint = "start_recovery_passkey", input = StrictJson)]
 pub async fn start_recovery_passkey() -> Result<WebAuthnJson, Refusal> {
     super::answer(crate::port::backend()?.start_recovery_passkey().await.map(WebAuthnJson::from))
 }
@@ -88,7 +88,7 @@ pub async fn start_recovery_passkey() -> Result<WebAuthnJson, Refusal> {
 ///
 /// # Errors
 /// When the change isn't a recovery, or what it brings doesn't hold.
-#[server(prefix = "/rpc", endpoint = "prepare_recovery", input = Json)]
+#[server(prefix = "/rpc", endpoint = "prepare_recovery", input = StrictJson)]
 pub async fn prepare_recovery(change: AccountChange) -> Result<PreparedRecovery, Refusal> {
     super::answer(crate::port::backend()?.prepare_recovery(change).await)
 }
@@ -97,7 +97,7 @@ pub async fn prepare_recovery(change: AccountChange) -> Result<PreparedRecovery,
 ///
 /// # Errors
 /// `WrongKit` when the signature isn't by the kit's key; when the time is over, or another recovery was first.
-#[server(prefix = "/rpc", endpoint = "commit_recovery", input = Json)]
+#[server(prefix = "/rpc", endpoint = "commit_recovery", input = StrictJson)]
 pub async fn commit_recovery(action: ActionId, signature: Bytes) -> Result<Receipt, Refusal> {
     super::answer(crate::port::backend()?.commit_recovery(action, signature).await)
 }

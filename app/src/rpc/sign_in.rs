@@ -10,9 +10,9 @@ use crate::{
         text::EmailAddress,
     },
     refusal::Refusal,
-    rpc::webauthn_json::WebAuthnJson,
+    rpc::{strict_json::StrictJson, webauthn_json::WebAuthnJson},
 };
-use leptos::{prelude::*, server_fn::codec::Json};
+use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -75,7 +75,7 @@ impl Viewer {
 ///
 /// # Errors
 /// When it is too often or storage is gone.
-#[server(prefix = "/rpc", endpoint = "start_sign_in", input = Json)]
+#[server(prefix = "/rpc", endpoint = "start_sign_in", input = StrictJson)]
 pub async fn start_sign_in() -> Result<SignInRequest, Refusal> {
     let SignInChallenge { challenge, options } = super::answer(crate::port::backend()?.start_sign_in().await)?;
     Ok(SignInRequest { challenge, options: options.into() })
@@ -85,7 +85,7 @@ pub async fn start_sign_in() -> Result<SignInRequest, Refusal> {
 ///
 /// # Errors
 /// `UnknownPasskey` when nobody here has it, `PasskeyRefused` when the answer doesn't hold.
-#[server(prefix = "/rpc", endpoint = "finish_sign_in", input = Json)]
+#[server(prefix = "/rpc", endpoint = "finish_sign_in", input = StrictJson)]
 pub async fn finish_sign_in(challenge: ChallengeId, response: WebAuthnJson) -> Result<(), Refusal> {
     super::answer(crate::port::backend()?.finish_sign_in(challenge, response.into()).await)
 }

@@ -1,6 +1,8 @@
 //! WebAuthn's own JSON, which the pages hand from the server to the browser and back without looking into it. As a text it
 //! needs no JSON tree (and no printing of decimal fractions) in the browser's bundle.
 
+#[cfg(feature = "ssr")]
+use crate::action::client_data::has_unique_members;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -35,8 +37,9 @@ impl From<serde_json::Value> for WebAuthnJson {
 #[cfg(feature = "ssr")]
 impl From<WebAuthnJson> for serde_json::Value {
     fn from(json: WebAuthnJson) -> Self {
-        // It was checked when it was parsed; what is too deep for a tree reads as nothing, and nothing is refused.
-        serde_json::from_str(json.as_str()).unwrap_or_default()
+        // It was checked when it was parsed; what is too deep for a tree reads as nothing, and nothing is refused. So does what says
+        // something twice, of which a tree would keep the last.
+        if has_unique_members(json.as_str()) { serde_json::from_str(json.as_str()).unwrap_or_default() } else { serde_json::Value::Null }
     }
 }
 
@@ -50,6 +53,13 @@ mod tests {
         let options = json!({ "challenge": "AAAA", "timeout": 300_000, "allowCredentials": [] });
         let passed_on: WebAuthnJson = serde_json::from_str(&serde_json::to_string(&WebAuthnJson::from(options.clone())).unwrap()).unwrap();
         assert_eq!(Value::from(passed_on), options);
+    }
+
+    #[test]
+    fn what_says_something_twice_reads_as_nothing() {
+        for text in [r#"{"id":"a","id":"a"}"#, r#"{"response":{"signature":"a","signature":"b"}}"#] {
+            assert_eq!(Value::from(WebAuthnJson::parse(text.to_owned()).unwrap()), Value::Null, "{text}");
+        }
     }
 
     #[test]

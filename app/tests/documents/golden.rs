@@ -12,6 +12,7 @@ use app::action::{
     },
     sentence::sentence,
 };
+use app::domain::time::Timestamp;
 use data_encoding::HEXLOWER;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -103,6 +104,20 @@ fn an_entry_of_another_version_is_not_read() {
     for (_, line) in entries() {
         let other = line.replacen("\"v\":1", "\"v\":2", 1);
         assert_eq!(Entry::parse(&other), Err(EntryError::Version(2)));
+    }
+}
+
+#[test]
+fn an_entrys_integers_are_those_that_every_reader_of_json_keeps() {
+    for (_, line) in entries() {
+        let entry = Entry::parse(&line).unwrap();
+        for (index, millis) in [(1 << 53, 0), (u64::MAX, 0), (1, 1 << 53), (1, i64::MIN)] {
+            let other = Entry { index, executed_at: Timestamp::from_millis(millis), ..entry.clone() };
+            assert_eq!(other.to_line(), Err(EntryError::Integer));
+            assert_eq!(Entry::parse(&serde_json::to_string(&other).unwrap()), Err(EntryError::Integer));
+        }
+        let last = Entry { index: (1 << 53) - 1, executed_at: Timestamp::from_millis(1 - (1 << 53)), ..entry };
+        assert_eq!(Entry::parse(&last.to_line().unwrap()), Ok(last));
     }
 }
 

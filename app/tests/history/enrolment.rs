@@ -1080,13 +1080,22 @@ fn what_a_recovery_key_signed_must_not_change() {
         let expected = ceremony_error(ClientDataError::TypeDiffers { expected: "key.get", found: kind.to_owned() });
         assert_eq!(said(&mut story, forged), expected);
     }
-    // And over what isn't JSON.
-    let mut forged = honest.clone();
-    let proof = proof(&mut forged);
-    let signed = client_data("key.get", b"new credentials");
-    (proof.signature, proof.client_data) = (Bytes(vault.sign(&signed)), Bytes(signed));
-    proof.new_credentials = Bytes(b"new credentials".to_vec());
-    assert_eq!(said(&mut story, forged), Err(ReplayError::NotNamed));
+    // And over what isn't JSON, or says something twice: one reader would take the first, another the last.
+    let named = names_of(&honest).to_string();
+    for text in [
+        "new credentials".to_owned(),
+        named.replacen('{', r#"{"secondFactorCredential":null,"secondFactorCredential":null,"#, 1),
+        named.replacen(r#""credId":"#, r#""credId":"other","credId":"#, 1),
+        named.replacen(r#""credId":"#, r#""credentialName":[{"a":1,"a":2}],"credId":"#, 1),
+    ] {
+        assert_ne!(text, named);
+        let mut forged = honest.clone();
+        let proof = proof(&mut forged);
+        let signed = client_data("key.get", text.as_bytes());
+        (proof.signature, proof.client_data) = (Bytes(vault.sign(&signed)), Bytes(signed));
+        proof.new_credentials = Bytes(text.clone().into_bytes());
+        assert_eq!(said(&mut story, forged), Err(ReplayError::NotNamed), "{text}");
+    }
     assert_eq!(said(&mut story, honest), Ok(()));
 }
 

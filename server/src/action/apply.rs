@@ -98,7 +98,7 @@ pub(super) async fn apply(
         }
         Change::RevokeInvitation { user } => {
             users::mark(db, organization, user.id, Mark::Revoked, Some(now)).await?;
-            registrations::end_all(db, user.id, now).await?;
+            registrations::end_enrolment(db, user.id, now).await?;
         }
         Change::ReEnrolUser { user } => {
             begin_anew(db, Actor { organization, user: user.id }, now).await?;
@@ -106,7 +106,7 @@ pub(super) async fn apply(
         }
         Change::DeactivateUser { user } => {
             users::mark(db, organization, user.id, Mark::Deactivated, Some(now)).await?;
-            registrations::end_all(db, user.id, now).await?;
+            registrations::end_enrolment(db, user.id, now).await?;
             sessions::delete_of_user(db, organization, user.id).await?;
         }
         Change::ActivateUser { user } => users::mark(db, organization, user.id, Mark::Deactivated, None).await?,
@@ -273,6 +273,8 @@ async fn create_program(
 
 /// Everything that somebody signs with or is signed in with ends, with the codes that are under way.
 pub(super) async fn end_all(db: &mut Connection, whom: Actor, now: Timestamp) -> Result<(), StorageError> {
+    // Whoever signs in at this moment is signed out with the others, or isn't let in.
+    users::hold(db, whom.organization, whom.user).await?;
     credentials::delete_of_user(db, whom.organization, whom.user).await?;
     identities::delete_access_tokens(db, whom.organization, whom.user).await?;
     sessions::delete_of_user(db, whom.organization, whom.user).await?;

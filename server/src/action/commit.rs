@@ -138,7 +138,7 @@ impl Road {
         let asked = Asked { actor, action, expires_at: prepared.expires_at, proof, client };
         let executed = match self.alter(&mut transaction, asked, &signed, verified, code).await {
             // Whoever did it at this moment may share a commit with this that is still to come: it is waited for.
-            Err(ActionError::DoneAlready(_)) => {
+            Err(ActionError::Over) => {
                 drop(transaction);
                 save(self.storage.begin().await?).await?;
                 return Err(self.over(&mut *self.storage.connection().await?, actor, action, proof).await?);
@@ -168,7 +168,7 @@ impl Road {
         let head = history::claim_head(db, actor.organization).await?.ok_or(ActionError::NotActive)?;
         let now = self.ambient.now();
         if !actions::mark_executed(db, action).await? {
-            return Err(self.over(db, actor, action, proof).await?);
+            return Err(ActionError::Over);
         }
         if now >= expires_at {
             return Err(ActionError::Expired);

@@ -219,7 +219,7 @@ impl Road {
         // A code lets one credential in, whatever it is; everything else needs something to sign with.
         let fits = match asked.grounds {
             Grounds::Code { .. } => signer.is_some() != recovery_key.is_some(),
-            Grounds::OwnChange | Grounds::Invitation | Grounds::Recovery => signer.is_some(),
+            Grounds::OwnChange | Grounds::Invitation { .. } | Grounds::Recovery => signer.is_some(),
         };
         if !fits {
             return Err(ActionError::NotAsked);
@@ -239,11 +239,17 @@ impl Road {
         let whom = asked.whom;
         let is_active = user.status() == UserStatus::Active;
         match (asked.grounds, recovery) {
-            (Grounds::Invitation, None) => {
+            (Grounds::Invitation { registration }, None) => {
+                // Whoever was invited again since then begins again, with the code of now.
+                if let Some(begun) = registration
+                    && !registrations::end(db, begun, now).await?
+                {
+                    return Err(ActionError::NotAsked);
+                }
                 if !user.is_organization_active || !users::register(db, whom.organization, whom.user, now).await? {
                     return Err(ActionError::NotAsked);
                 }
-                registrations::end_all(db, whom.user, now).await?;
+                registrations::end_enrolment(db, whom.user, now).await?;
                 Ok(entry::Grounds::Invitation)
             }
             (Grounds::Code { action }, None) => {
@@ -260,7 +266,7 @@ impl Road {
                 Ok(entry::Grounds::Recovery(Box::new(proof)))
             }
             (Grounds::Recovery, Some(_)) => Err(ActionError::NotActive),
-            (Grounds::OwnChange, _) | (Grounds::Recovery, None) | (Grounds::Invitation | Grounds::Code { .. }, Some(_)) => {
+            (Grounds::OwnChange, _) | (Grounds::Recovery, None) | (Grounds::Invitation { .. } | Grounds::Code { .. }, Some(_)) => {
                 Err(ActionError::NotAsked)
             }
         }
@@ -318,7 +324,7 @@ impl Road {
         if asked.grounds == Grounds::Recovery {
             self.tell_admins(db, organization, whom, AdminEvent::Recovered, &from, now).await?;
         }
-        if asked.grounds == Grounds::Invitation {
+        if matches!(asked.grounds, Grounds::Invitation { .. }) {
             return Ok(());
         }
         self.tell(db, organization, whom, &Event::enrolled(asked.grounds), &from, now).await

@@ -26,7 +26,7 @@ use app::{
         rules::Denial,
     },
     domain::{
-        id::{ActionId, ChallengeId, CredentialId},
+        id::{ActionId, ChallengeId, CredentialId, RegistrationId},
         time::Timestamp,
     },
 };
@@ -56,8 +56,12 @@ pub(super) struct Asked {
 pub enum Grounds {
     /// They sign a change that brings it.
     OwnChange,
-    /// They were invited, and had the code.
-    Invitation,
+    /// They were invited.
+    Invitation {
+        /// What began when they typed the code, and ends with the invitation, or when it is typed again; nothing for a customer, who
+        /// has no code.
+        registration: Option<RegistrationId>,
+    },
     /// They allowed it themselves, by this action, and whoever came had the code.
     Code {
         /// The action.
@@ -113,7 +117,7 @@ impl Road {
         let mut db = self.storage.begin().await?;
         let present = match grounds {
             Grounds::OwnChange | Grounds::Code { .. } => credentials::allowed(&mut db, whom.organization, whom.user).await?,
-            Grounds::Invitation | Grounds::Recovery => Vec::new(),
+            Grounds::Invitation { .. } | Grounds::Recovery => Vec::new(),
         };
         let present: Vec<&str> = present.iter().map(|passkey| passkey.credential_id.as_str()).collect();
         // Programs are none of these: theirs is the key that they were made with.

@@ -191,7 +191,7 @@ impl Walk {
 }
 
 /// The first entry with a signature that isn't valid, looked for on every processor.
-fn first_bad(signatures: &[(u64, PendingSignature)]) -> Option<u64> {
+pub fn first_bad(signatures: &[(u64, PendingSignature)]) -> Option<u64> {
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let share = signatures.len().div_ceil(processors).max(1);
     let bad = |share: &[(u64, PendingSignature)]| {

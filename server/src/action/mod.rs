@@ -26,7 +26,7 @@ pub use enrol::{Enrolled, NewCredentials, NewSigner, RecoverySignature};
 pub use enrolment::{Grounds, Request, check_recovery_key, passkey_credential, recovery_credential};
 pub use export::Export;
 pub use facts::{held_by_active, require};
-pub use inspect::{Fit, Inspected, fit, inspect};
+pub use inspect::{Fit, Inspected, first_bad, fit, inspect};
 pub use record::Registered;
 pub use tell::Event;
 

@@ -46,7 +46,7 @@ impl Event {
                     "Your account was recovered through the API with its recovery key. Every passkey, key and session of before has ended."
                         .to_owned(),
             },
-            Grounds::OwnChange | Grounds::Invitation | Grounds::Code { .. } => Self {
+            Grounds::OwnChange | Grounds::Invitation { .. } | Grounds::Code { .. } => Self {
                 subject: "A passkey or key was added to your account",
                 sentence:
                     "A passkey or key was added to your account through the API, by a code. It can sign in as you, and sign in your name."

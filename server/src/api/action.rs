@@ -2,7 +2,7 @@
 
 use super::{
     assertion::{Assertion, CredentialKind},
-    call::{Asking, Given, find_call, hash},
+    call::{AnyCall, Asking, Given, find_call, hash},
     caller::Caller,
     error::{ApiError, Code, Errors},
     input::Body,
@@ -38,6 +38,13 @@ pub(super) struct Announced {
     /// Always this API.
     #[expect(dead_code, reason = "reading it is all: it can say nothing else")]
     user_action_server_kind: Option<ServerKind>,
+}
+
+impl Announced {
+    pub(super) fn call(&self) -> Result<Box<dyn AnyCall>, ApiError> {
+        let payload = self.user_action_payload.as_bytes();
+        find_call(&Given::announced(&self.user_action_http_method, &self.user_action_http_path, payload))
+    }
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -156,8 +163,7 @@ pub(super) async fn init(
     State(services): State<Arc<Services>>,
     Body(announced): Body<Announced>,
 ) -> Result<Json<Challenge>, ApiError> {
-    let given = Given::announced(&announced.user_action_http_method, &announced.user_action_http_path, &announced.user_action_payload);
-    let call = find_call(&given)?;
+    let call = announced.call()?;
     let mut db = caller.connection().await?;
     let mut asking = Asking { services: &services, db: &mut db, actor: caller.actor, may: &caller.may, to_keep: None };
     let change = call.change_of(&mut asking).await?;
@@ -169,7 +175,7 @@ pub(super) async fn init(
     }
     let waiting = services.road.prepare(caller.actor, change.clone(), Signer::Passkey, Some(&call.text()?)).await;
     let waiting = waiting.map_err(|error| ApiError::of_action(&services, error))?;
-    services.count_mails_of(&change).await?;
+    services.count_mails_of(caller.actor.organization, &change).await?;
     let mut db = caller.connection().await?;
     let passkeys = waiting.passkeys.into_iter().map(|AllowedPasskey { credential_id, .. }| AllowedCredential::new(credential_id));
     let keys = credentials::allowed_keys(&mut db, caller.actor.organization, caller.actor.user).await.map_err(caller.failed())?;

@@ -6,7 +6,7 @@ use super::{
     caller::Caller,
     credentials, customers,
     error::{ApiError, Code},
-    input::{from_json, require_json, whole_body},
+    input::{cut, from_json, require_json, whole_body},
     permissions, programs, users,
 };
 use crate::{
@@ -43,9 +43,9 @@ pub(super) struct Given {
 
 impl Given {
     /// As it is announced: its path may have a query string.
-    pub(super) fn announced(method: &str, target: &str, payload: &str) -> Self {
+    pub(super) fn announced(method: &str, target: &str, payload: &[u8]) -> Self {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        Self { method: method.to_owned(), path: path.to_owned(), query: query.map(str::to_owned), body: payload.as_bytes().to_vec() }
+        Self { method: method.to_owned(), path: path.to_owned(), query: query.map(str::to_owned), body: payload.to_vec() }
     }
 
     /// What stands in the places of this pattern, if the path fits it.
@@ -79,7 +79,7 @@ impl Given {
         let members: Map<String, Value> = self.body()?;
         match members.keys().next() {
             None => Ok(()),
-            Some(name) => Err(ApiError::bad_request(format!("This call's body has no members, and here is `{name}`."))),
+            Some(name) => Err(ApiError::bad_request(format!("This call's body has no members, and here is `{}`.", cut(name)))),
         }
     }
 
@@ -88,7 +88,7 @@ impl Given {
         let mut parameters = BTreeMap::new();
         for (name, value) in form_urlencoded::parse(self.query.as_deref().unwrap_or_default().as_bytes()) {
             if !known.contains(&&*name) {
-                return Err(ApiError::bad_request(format!("This call has no parameter `{name}`.")));
+                return Err(ApiError::bad_request(format!("This call has no parameter `{}`.", cut(&name))));
             }
             if parameters.insert(name.to_string(), value.to_string()).is_some() {
                 return Err(ApiError::bad_request(format!("The parameter `{name}` is there twice.")));
@@ -217,7 +217,7 @@ pub(super) fn find_call(given: &Given) -> Result<Box<dyn AnyCall>, ApiError> {
     CALLS
         .iter()
         .find_map(|find| find(given))
-        .unwrap_or_else(|| Err(ApiError::bad_request(format!("There is nothing to sign for {} {}.", given.method, given.path))))
+        .unwrap_or_else(|| Err(ApiError::bad_request(format!("There is nothing to sign for {} {}.", cut(&given.method), cut(&given.path)))))
 }
 
 /// By what storage knows what shows that a request was signed.
@@ -225,7 +225,7 @@ pub(super) fn hash(user_action: &str) -> String {
     BASE64URL_NOPAD.encode(&sha256(user_action.as_bytes()))
 }
 
-/// A call that was signed, by whoever makes it, and not executed yet.
+/// A call that was signed, by whoever makes it, to be executed now.
 pub(super) struct Signed<C> {
     pub(super) caller: Caller,
     pub(super) call: C,
@@ -274,11 +274,16 @@ impl<C: Call> FromRequest<Arc<Services>> for Signed<C> {
         }
         let client = parts.extensions.get::<Client>().cloned();
         let client = client.ok_or_else(|| ApiError::new(Code::Internal, "Something went wrong on the server. Nothing was changed."))?;
-        Ok(Self { caller, call, services: Arc::clone(services), client, action })
+        let signed = Self { caller, call, services: Arc::clone(services), client, action };
+        if signed.action.is_executed {
+            // The receipt, before anything is looked up that may be gone by now.
+            signed.execute().await?;
+        }
+        Ok(signed)
     }
 }
 
-/// The action that the request shows, if the caller signed it and it wasn't executed yet.
+/// The action that the request shows, if the caller signed it and it can still be executed, or was.
 async fn signed_action(parts: &Parts, services: &Services, caller: &Caller) -> Result<actions::SignedAction, ApiError> {
     let not_signed = |message: &str| ApiError::new(Code::NotSigned, message);
     let shown = parts.headers.get(USER_ACTION).and_then(|value| value.to_str().ok()).ok_or_else(|| {
@@ -289,10 +294,7 @@ async fn signed_action(parts: &Parts, services: &Services, caller: &Caller) -> R
     let action = found
         .filter(|action| action.organization == caller.actor.organization && action.user == caller.actor.user)
         .ok_or_else(|| not_signed("The header X-DFNS-USERACTION isn't one that was given to you for a signature."))?;
-    if action.is_executed {
-        return Err(ApiError::new(Code::AlreadyUsed, "This was executed already. Every call is signed anew."));
-    }
-    if action.expires_at <= services.ambient.now() {
+    if !action.is_executed && action.expires_at <= services.ambient.now() {
         return Err(not_signed("More than five minutes went by since this was announced, so nothing was changed. Begin again."));
     }
     Ok(action)

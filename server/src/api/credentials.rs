@@ -319,6 +319,18 @@ impl NewCredential {
     fn challenge_id(&self) -> Result<ChallengeId, ApiError> {
         self.challenge_identifier.parse().map_err(|_| no_challenge())
     }
+
+    /// What is registered by a code.
+    pub(super) fn brought(self) -> Result<NewCredentials, ApiError> {
+        check_sealed(self.credential_kind, self.encrypted_private_key.as_deref())?;
+        let name = Some(self.credential_name);
+        Ok(match self.credential_kind {
+            CredentialKind::RecoveryKey => {
+                NewCredentials { signer: None, recovery_key: Some((self.credential_info.key()?, name, self.encrypted_private_key)) }
+            }
+            kind => NewCredentials { signer: Some((self.credential_info.signer(kind)?, name)), recovery_key: None },
+        })
+    }
 }
 
 fn no_challenge() -> ApiError {
@@ -478,9 +490,9 @@ enum Moment {
 impl Moment {
     fn read(&self) -> Option<Timestamp> {
         /// Seconds of the year 5138, milliseconds of 1973: nobody means either the other way.
-        const SECONDS_END: i64 = 100_000_000_000;
+        const SECONDS_END: u64 = 100_000_000_000;
         match self {
-            Self::Number(seconds) if seconds.abs() < SECONDS_END => Some(Timestamp::from_millis(seconds * 1000)),
+            Self::Number(seconds) if seconds.unsigned_abs() < SECONDS_END => Some(Timestamp::from_millis(seconds * 1000)),
             Self::Number(millis) => Some(Timestamp::from_millis(*millis)),
             Self::Text(text) => {
                 let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
@@ -497,16 +509,22 @@ impl Call for MakeCode {
 
     fn read(given: &Given, _: &Places<'_>) -> Result<Self, ApiError> {
         given.parameters(&[])?;
-        given.body().map(Self)
+        let wanted: Expiring = given.body()?;
+        wanted.expiration.read().ok_or_else(other_time)?;
+        Ok(Self(wanted))
     }
 
     async fn change(&self, asking: &mut Asking<'_>) -> Result<Change, ApiError> {
         let now = asking.services.ambient.now();
         let until =
             self.0.expiration.read().filter(|until| (now.plus(Duration::from_mins(1))..=now.plus(Duration::from_mins(5))).contains(until));
-        let until = until.ok_or_else(|| ApiError::bad_request("`expiration` must be a time from one minute to five from now on."))?;
+        let until = until.ok_or_else(other_time)?;
         Ok(Change::OwnAccount(AccountChange::AllowCredential { until }))
     }
+}
+
+fn other_time() -> ApiError {
+    ApiError::bad_request("`expiration` must be a time from one minute to five from now on.")
 }
 
 /// A code; it is shown once.
@@ -581,16 +599,8 @@ pub(super) async fn create_with_code(
     Extension(client): Extension<Client>,
     Body(new): Body<NewCredential>,
 ) -> Result<Json<Shape>, ApiError> {
-    check_sealed(new.credential_kind, new.encrypted_private_key.as_deref())?;
     let id = new.challenge_id()?;
-    let name = Some(new.credential_name.clone());
-    let brought = match new.credential_kind {
-        CredentialKind::RecoveryKey => {
-            NewCredentials { signer: None, recovery_key: Some((new.credential_info.key()?, name, new.encrypted_private_key)) }
-        }
-        kind => NewCredentials { signer: Some((new.credential_info.signer(kind)?, name)), recovery_key: None },
-    };
-    let enrolled = services.road.enrol(id, brought, None, &client).await.map_err(|error| ApiError::of_action(&services, error))?;
+    let enrolled = services.road.enrol(id, new.brought()?, None, &client).await.map_err(|error| ApiError::of_action(&services, error))?;
     let whom = Actor { organization: enrolled.user.organization, user: enrolled.user.id };
     one(&services, whom, enrolled.credential).await.map(Json)
 }

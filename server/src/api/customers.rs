@@ -10,7 +10,7 @@ use super::{
     token::Purpose,
 };
 use crate::{
-    action::{Actor, Grounds},
+    action::{Actor, Grounds, NewCredentials},
     client::Client,
     service::Services,
     storage::users,
@@ -85,7 +85,7 @@ pub(super) async fn register(
     let executed = signed.execute().await?;
     let user = executed.created.and_then(|id| id.parse().ok()).ok_or_else(|| ApiError::not_found("user"))?;
     let whom = Actor { organization: signed.caller.actor.organization, user };
-    let request = services.road.ask_for_credential(whom, Grounds::Invitation).await;
+    let request = services.road.ask_for_credential(whom, Grounds::Invitation { registration: None }).await;
     let request = request.map_err(|error| ApiError::of_action(&services, error))?;
     RegistrationChallenge::new(&services, whom, Purpose::Registration, &request).map(Json)
 }
@@ -100,6 +100,16 @@ pub(super) struct RegisterEndUser {
     /// Empty: there are no wallets here.
     #[schema(value_type = Vec<Object>, max_items = 0)]
     wallets: Vec<Value>,
+}
+
+impl RegisterEndUser {
+    pub(super) fn brought(self) -> Result<NewCredentials, ApiError> {
+        if !self.wallets.is_empty() {
+            return Err(ApiError::new(Code::Impossible, "There are no wallets here: `wallets` must be empty."));
+        }
+        let Self { first_factor_credential, recovery_credential, .. } = self;
+        Register { first_factor_credential, recovery_credential }.brought()
+    }
 }
 
 /// What was registered, and a token of the customer's.
@@ -130,14 +140,10 @@ pub(super) async fn finish(
     Body(body): Body<RegisterEndUser>,
 ) -> Result<Json<RegisteredEndUser>, ApiError> {
     let challenge = temporary.of(Purpose::Registration)?;
-    if !body.wallets.is_empty() {
-        return Err(ApiError::new(Code::Impossible, "There are no wallets here: `wallets` must be empty."));
-    }
-    let register = Register { first_factor_credential: body.first_factor_credential, recovery_credential: body.recovery_credential };
-    let enrolled = services.road.enrol(challenge, register.brought()?, None, &client).await;
+    let enrolled = services.road.enrol(challenge, body.brought()?, None, &client).await;
     let enrolled = enrolled.map_err(|error| ApiError::of_action(&services, error))?;
     let whom = Actor { organization: enrolled.user.organization, user: enrolled.user.id };
-    let authentication = give_token(&services, &client, whom).await?;
+    let authentication = give_token(&services, &client, whom, Some(enrolled.credential)).await?;
     Ok(Json(RegisteredEndUser { registered: Registered::new(enrolled), authentication, wallets: [] }))
 }
 
@@ -198,7 +204,7 @@ pub(super) async fn log_in(
     signed: Signed<LogIn>,
 ) -> Result<Json<SignedIn>, ApiError> {
     let user = executed_for(&services, &signed, &signed.call.0.username).await?;
-    give_token(&services, &client, user).await.map(Json)
+    give_token(&services, &client, user, None).await.map(Json)
 }
 
 /// Executes it; whom it is about.

@@ -2,7 +2,7 @@
 //! gets the id under which the log has it.
 
 use crate::{
-    action::ActionError,
+    action::{ActionError, Executed},
     ambient::Ambient,
     service::{Services, incident},
     storage::StorageError,
@@ -89,11 +89,16 @@ pub(super) struct ApiError {
     message: String,
     incident: Option<String>,
     retry_after: Option<u64>,
+    receipt: Option<Box<Receipt>>,
 }
 
 impl ApiError {
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), incident: None, retry_after: None }
+        Self { code, message: message.into(), incident: None, retry_after: None, receipt: None }
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
     }
 
     pub(super) fn not_found(what: &str) -> Self {
@@ -121,6 +126,7 @@ impl ApiError {
         match error {
             ActionError::Denied(denial) => Self::denied(&denial),
             ActionError::NotActive => Self::unauthorized(),
+            ActionError::DoneAlready(executed) => Self::done_already(*executed),
             error => Self::from(services.refused(error)),
         }
     }
@@ -128,6 +134,16 @@ impl ApiError {
     /// An error of storage.
     pub(super) fn of_storage(services: &Services, error: StorageError) -> Self {
         Self::from(services.storage_failed(error))
+    }
+
+    /// The same call, sent again: the answer before didn't reach whoever made it.
+    fn done_already(executed: Executed) -> Self {
+        let Executed { index, executed_at, checkpoint, created, .. } = executed;
+        let message = format!(
+            "This was done already, as entry {index} of the history, and nothing was done twice. Had it a token or a code to show, that can't be shown again."
+        );
+        let receipt = Receipt { index, executed_at: executed_at.to_string(), checkpoint, created };
+        Self { receipt: Some(Box::new(receipt)), ..Self::new(Code::AlreadyUsed, message) }
     }
 
     /// The rules say no.
@@ -170,7 +186,7 @@ impl From<Refusal> for ApiError {
         };
         let fields: Vec<String> = refusal.fields.iter().map(|field| format!("{}: {}", field.field, field.message)).collect();
         let message = if fields.is_empty() { refusal.message } else { fields.join(" ") };
-        Self { code, message, incident: refusal.incident, retry_after: refusal.retry_after }
+        Self { code, message, incident: refusal.incident, retry_after: refusal.retry_after, receipt: None }
     }
 }
 
@@ -210,9 +226,10 @@ fn of_a_layer(status: StatusCode) -> Option<ApiError> {
 /// An error as it leaves the server.
 pub(super) fn write(error: ApiError, ambient: &Ambient) -> Response {
     let id = error.incident.unwrap_or_else(|| incident(ambient));
-    tracing::info!(%id, code = ?error.code, message = error.message, "a call was refused");
+    // Not the words: they may repeat what was sent, and that may be a code.
+    tracing::info!(%id, code = ?error.code, "a call was refused");
     let retry_after = error.retry_after.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
-    let body = ErrorBody { error: Details { message: error.message, code: error.code, id } };
+    let body = ErrorBody { error: Details { message: error.message, code: error.code, id, receipt: error.receipt } };
     (error.code.status(), retry_after, Json(body)).into_response()
 }
 
@@ -233,6 +250,24 @@ struct Details {
     code: Code,
     /// By which the server's log knows it.
     id: String,
+    /// Of a signed call that was sent again: as what it was executed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt: Option<Box<Receipt>>,
+}
+
+/// What shows that a change was executed.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Receipt {
+    /// Its place in the organization's history.
+    index: u64,
+    /// When, in UTC.
+    executed_at: String,
+    /// The checkpoint that counts it as its last entry.
+    checkpoint: String,
+    /// The id of what was created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
 }
 
 /// What every call may answer instead.

@@ -8,6 +8,7 @@ use axum::{
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::error::Category;
 use std::str::FromStr;
 use utoipa::IntoParams;
 
@@ -44,7 +45,41 @@ pub(super) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
-    serde_json::from_slice(bytes).map_err(|error| ApiError::bad_request(format!("The body can't be read: {error}.")))
+    // A list of what an object's members hold would be taken for the object.
+    if bytes.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+        return Err(ApiError::bad_request("The body can't be read: it must be an object."));
+    }
+    serde_json::from_slice(bytes).map_err(|error| ApiError::bad_request(format!("The body can't be read: {}.", problem(&error))))
+}
+
+/// What is wrong with a text, in words about the text: not about what it is read into.
+fn problem(error: &serde_json::Error) -> String {
+    if error.classify() != Category::Data {
+        return format!("it isn't JSON, ends too early or nests too deep, at line {}, column {}", error.line(), error.column());
+    }
+    let text = error.to_string();
+    let said = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
+    let said = match said.split_once(", expected ") {
+        Some((said, wanted)) if ["struct ", "enum ", "tagged enum", "identifier"].iter().any(|word| wanted.contains(word)) => said,
+        _ => said,
+    };
+    cut(said)
+}
+
+/// The same of a query string, by what the library says.
+fn query_problem(text: &str) -> String {
+    let said = text.split_once("query string: ").map_or(text, |(_, said)| said);
+    let is_about_members = ["unknown field ", "missing field ", "duplicate field "].iter().any(|words| said.contains(words));
+    match said.split_once(": ") {
+        Some((name, _)) if !is_about_members => format!("The query string can't be read: `{}` has a value that it can't have.", cut(name)),
+        _ => format!("The query string can't be read: {}.", cut(said)),
+    }
+}
+
+/// What came from outside is repeated only so far.
+pub(super) fn cut(text: &str) -> String {
+    const LONGEST: usize = 300;
+    text.chars().take(LONGEST).collect()
 }
 
 /// An id in the path. One of another form is as unknown as one of another organization.
@@ -67,7 +102,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let found = Query::<T>::from_request_parts(parts, state).await;
-        found.map(|Query(found)| Self(found)).map_err(|error| ApiError::bad_request(format!("The query string can't be read: {error}.")))
+        found.map(|Query(found)| Self(found)).map_err(|rejection| ApiError::bad_request(query_problem(&rejection.body_text())))
     }
 }
 
@@ -97,7 +132,8 @@ impl Page {
     pub(super) fn after(&self) -> Result<String, ApiError> {
         let Some(token) = &self.pagination_token else { return Ok(String::new()) };
         let key = BASE64URL_NOPAD.decode(token.as_bytes()).ok().and_then(|key| String::from_utf8(key).ok());
-        key.ok_or_else(|| ApiError::bad_request("`paginationToken` isn't one that this list gave out."))
+        // PostgreSQL takes no text with a zero in it.
+        key.filter(|key| !key.contains('\0')).ok_or_else(|| ApiError::bad_request("`paginationToken` isn't one that this list gave out."))
     }
 
     /// The page, and the token of the next one, by this key of its last item.

@@ -12,7 +12,7 @@ use crate::{
     client::Client,
     service::{
         Services,
-        sign_in::{self, Answer},
+        sign_in::{self, Answer, Verified},
     },
     storage::{
         commit, credentials, sessions,
@@ -24,7 +24,7 @@ use app::{
     action::rules::Denial,
     domain::{
         activity::ActivityKind,
-        id::{ChallengeId, OrganizationId, TokenId, UserId},
+        id::{ChallengeId, CredentialId, OrganizationId, TokenId, UserId},
         text::EmailAddress,
     },
 };
@@ -78,14 +78,12 @@ pub(super) async fn init(State(services): State<Arc<Services>>, Body(arriving): 
 async fn keys_of(services: &Services, organization: OrganizationId, username: &EmailAddress) -> Result<Vec<String>, ApiError> {
     let failed = |error| ApiError::of_storage(services, error);
     let mut db = services.storage.connection().await.map_err(failed)?;
-    let user = users::find_by_email(&mut db, username, Some(organization)).await.map_err(failed)?;
-    let mut keys = match user {
-        Some(user) => credentials::allowed_keys(&mut db, organization, user.id).await.map_err(failed)?,
-        None => Vec::new(),
-    };
+    // In one step, and the other id is made whether it is needed or not: the time must not tell who is known.
+    let mut keys = credentials::keys_by_email(&mut db, organization, username).await.map_err(failed)?;
+    let decoy = services.outbox.secret().decoy(&format!("{organization} {}", username.key()));
+    let decoy = decoy.map_err(|error| ApiError::from(services.hide(app::refusal::Code::Internal, &error)))?;
     if keys.is_empty() {
-        let decoy = services.outbox.secret().decoy(&format!("{organization} {}", username.key()));
-        keys.push(decoy.map_err(|error| ApiError::from(services.hide(app::refusal::Code::Internal, &error)))?);
+        keys.push(decoy);
     }
     Ok(keys)
 }
@@ -118,12 +116,12 @@ pub(super) async fn finish(
         assertion::Signed::Passkey(signature) => Answer::Passkey(signature),
         assertion::Signed::Key(proof) => Answer::Key(proof),
     };
-    let whom = sign_in::verify(&services, &client, challenge, Ok(answer)).await?;
-    give_token(&services, &client, whom).await.map(Json)
+    let Verified { whom, by } = sign_in::verify(&services, &client, challenge, Ok(answer)).await?;
+    give_token(&services, &client, whom, Some(by)).await.map(Json)
 }
 
-/// A new token for a user who signs in.
-pub(super) async fn give_token(services: &Services, client: &Client, whom: Actor) -> Result<SignedIn, ApiError> {
+/// A new token for a user who signs in, by this credential, if it was one.
+pub(super) async fn give_token(services: &Services, client: &Client, whom: Actor, by: Option<CredentialId>) -> Result<SignedIn, ApiError> {
     let now = services.ambient.now();
     let token = Token {
         id: TokenId::from_bytes(services.ambient.bytes()),
@@ -136,7 +134,11 @@ pub(super) async fn give_token(services: &Services, client: &Client, whom: Actor
     };
     let failed = |error| ApiError::of_storage(services, error);
     let mut db = services.storage.begin().await.map_err(failed)?;
-    tokens::insert(&mut db, &token).await.map_err(failed)?;
+    // First, so that nobody is shut out in between.
+    users::note_seen(&mut db, whom.organization, whom.user, now).await.map_err(failed)?;
+    if !tokens::insert_log_in(&mut db, &token, by).await.map_err(failed)? {
+        return Err(ApiError::unauthorized());
+    }
     services.note(&mut db, whom, ActivityKind::SignedIn, client).await.map_err(failed)?;
     commit(db).await.map_err(failed)?;
     Ok(SignedIn { token: write_token(services, &token, whom.user)? })

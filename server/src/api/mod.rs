@@ -25,6 +25,7 @@ mod error;
 mod input;
 mod log_in;
 mod logs;
+mod meaning;
 mod permissions;
 mod programs;
 mod recovery;
@@ -33,6 +34,7 @@ mod registration;
 mod token;
 mod users;
 
+pub use meaning::meaning;
 pub use token::{Metadata, Purpose, TokenSigner};
 
 use crate::service::{AddressBlock, Services};

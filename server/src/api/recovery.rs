@@ -9,7 +9,7 @@ use super::{
     token::Purpose,
 };
 use crate::{
-    action::{Actor, Grounds, RecoverySignature},
+    action::{Actor, Grounds, NewCredentials, RecoverySignature},
     client::Client,
     service::{Services, recovery},
     storage::{
@@ -17,10 +17,13 @@ use crate::{
         credentials::{self, Credential},
     },
 };
-use app::{action::bytes::Bytes, domain::credential::CredentialKind};
+use app::{
+    action::{bytes::Bytes, client_data::has_unique_members},
+    domain::credential::CredentialKind,
+};
 use axum::{Extension, Json, extract::State};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use std::sync::Arc;
 use utoipa::ToSchema;
 
@@ -107,7 +110,30 @@ pub(super) struct Recover {
     recovery: RecoveryAssertion,
     /// Its JSON text, base64url, is the challenge that the recovery key signs.
     #[schema(value_type = Register)]
-    new_credentials: Value,
+    new_credentials: Box<RawValue>,
+}
+
+impl Recover {
+    /// What is registered, and what the recovery key signed: one names the other.
+    pub(super) fn read(&self) -> Result<(NewCredentials, RecoverySignature), ApiError> {
+        let RecoveryAssertion::RecoveryKey(assertion) = &self.recovery;
+        let proof = assertion.read()?;
+        let new_credentials = signed_text(&proof.client_data)?;
+        let shown = self.new_credentials.get();
+        // Of two members of one name a tree keeps the last.
+        if !has_unique_members(shown) {
+            return Err(ApiError::bad_request("`newCredentials` has a member twice, or is too deep."));
+        }
+        if serde_json::from_slice::<Value>(&new_credentials.0).ok() != serde_json::from_str(shown).ok() {
+            return Err(ApiError::new(
+                Code::NotSigned,
+                "What the recovery key signed isn't `newCredentials`: its JSON text, base64url, is the challenge.",
+            ));
+        }
+        let register: Register = super::input::from_json(&new_credentials.0)?;
+        let signature = RecoverySignature { proof, new_credentials };
+        Ok((register.brought()?, signature))
+    }
 }
 
 /// By which key a recovery is signed.
@@ -133,18 +159,8 @@ pub(super) async fn finish(
     Body(recover): Body<Recover>,
 ) -> Result<Json<Registered>, ApiError> {
     let challenge = temporary.of(Purpose::Recovery)?;
-    let RecoveryAssertion::RecoveryKey(assertion) = &recover.recovery;
-    let proof = assertion.read()?;
-    let new_credentials = signed_text(&proof.client_data)?;
-    if serde_json::from_slice::<Value>(&new_credentials.0).ok().as_ref() != Some(&recover.new_credentials) {
-        return Err(ApiError::new(
-            Code::NotSigned,
-            "What the recovery key signed isn't `newCredentials`: its JSON text, base64url, is the challenge.",
-        ));
-    }
-    let register: Register = super::input::from_json(&new_credentials.0)?;
-    let signature = RecoverySignature { proof, new_credentials };
-    let enrolled = services.road.enrol(challenge, register.brought()?, Some(signature), &client).await;
+    let (new, signature) = recover.read()?;
+    let enrolled = services.road.enrol(challenge, new, Some(signature), &client).await;
     enrolled.map(|enrolled| Json(Registered::new(enrolled))).map_err(|error| ApiError::of_action(&services, error))
 }
 

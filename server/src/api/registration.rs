@@ -158,9 +158,10 @@ pub(super) async fn init(
     Body(invited): Body<Invited>,
 ) -> Result<Json<RegistrationChallenge>, ApiError> {
     let organization = organization(&invited.org_id)?;
-    let (user, _) = get_started::check_code(&services, &invited.username, Some(organization), &invited.registration_code).await?;
+    let (user, code) = get_started::check_code(&services, &invited.username, Some(organization), &invited.registration_code).await?;
     let whom = Actor { organization: user.organization, user: user.id };
-    let request = services.road.ask_for_credential(whom, Grounds::Invitation).await;
+    let registration = Some(get_started::begin_elsewhere(&services, &user, code, LIFE).await?);
+    let request = services.road.ask_for_credential(whom, Grounds::Invitation { registration }).await;
     let request = request.map_err(|error| ApiError::of_action(&services, error))?;
     RegistrationChallenge::new(&services, whom, Purpose::Registration, &request).map(Json)
 }
@@ -292,7 +293,11 @@ pub(super) struct Recipient {
     request_body = Recipient,
     responses((status = 200, body = Message), Errors)
 )]
-pub(super) async fn send_code(State(services): State<Arc<Services>>, Body(to): Body<Recipient>) -> Result<Json<Message>, ApiError> {
-    get_started::send_new_code(&services, &to.username, Some(organization(&to.org_id)?)).await?;
+pub(super) async fn send_code(
+    State(services): State<Arc<Services>>,
+    Extension(client): Extension<Client>,
+    Body(to): Body<Recipient>,
+) -> Result<Json<Message>, ApiError> {
+    get_started::send_new_code(&services, &client, &to.username, Some(organization(&to.org_id)?)).await?;
     Ok(Json(Message::new("If this user is invited, a mail with a new code is on its way.")))
 }

@@ -60,6 +60,16 @@ pub enum BackupError {
         /// Why.
         source: io::Error,
     },
+    /// The file is there, but its name may not be on the disk yet.
+    #[error(
+        "{path} is a whole copy, but its folder can't be saved to the disk: {source}. See whether the disk is all right, and copy again"
+    )]
+    Unsure {
+        /// Where.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
     /// Somebody stopped it.
     #[error("it was stopped: there is no copy")]
     Stopped,
@@ -122,8 +132,8 @@ async fn write(source: &mut AsItIs, file: &Path) -> Result<u64, BackupError> {
         ErrorKind::AlreadyExists => BackupError::Exists(file.display().to_string()),
         _ => failed(error),
     })?;
-    private.close().map_err(failed)?;
-    sync_folder(&folder).map_err(failed)?;
+    drop(private);
+    sync_folder(&folder).map_err(|source| BackupError::Unsure { path: file.display().to_string(), source })?;
     Ok(written.metadata().map_err(failed)?.len())
 }
 

@@ -7,7 +7,7 @@ use crate::{
     ambient::Ambient,
     config::{Config, Settings},
     mail::Outbox,
-    secret::ServerSecret,
+    secret::{SecretError, ServerSecret},
     storage::{
         StorageError, outbox,
         upkeep::{self, AsItIs, Named, Schema},
@@ -174,12 +174,10 @@ fn secret(config: &Config) -> Result<Secret, String> {
     }
     let path: PathBuf = config.data_dir.join("secret");
     let origin = format!("the file {}", path.display());
-    match fs::read_to_string(&path) {
-        Ok(text) => ServerSecret::parse(&text)
-            .map(|secret| Secret { secret: Some(secret), origin: origin.clone() })
-            .map_err(|error| format!("{origin}: {error}")),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Secret { secret: None, origin }),
-        Err(error) => Err(format!("{origin} can't be read: {error}")),
+    match ServerSecret::read(&path) {
+        Ok(secret) => Ok(Secret { secret, origin }),
+        Err(error @ SecretError::Malformed) => Err(format!("{origin}: {error}")),
+        Err(error) => Err(error.to_string()),
     }
 }
 

@@ -62,6 +62,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
         asked_to_stop().await;
         is_stopping.begin();
         tracing::info!("asked to stop");
+        tokio::spawn(end_at_once_when_asked_again());
         sleep(config.stop_delay).await;
     };
     listener::serve(listener, router, listener::room(), asked_to_stop).await;
@@ -76,6 +77,14 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
         tracing::warn!("the database's connections didn't end in time");
     }
     Ok(())
+}
+
+/// Whoever presses Ctrl-C once more doesn't want to wait for anybody. What was acknowledged is on the disk.
+async fn end_at_once_when_asked_again() {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        tracing::warn!("asked to stop at once: whoever wasn't answered yet is cut off");
+        std::process::exit(130);
+    }
 }
 
 fn transport(config: &Config) -> Result<Arc<dyn Transport>, StartError> {

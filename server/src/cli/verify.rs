@@ -4,13 +4,11 @@
 //! line ──► Replay (in order, on this thread) ──► signatures, thousands at a time ──► every processor
 //! ```
 
-use app::action::{
-    cose::InvalidSignature,
-    history::{
-        checkpoint::Checkpoint,
-        entry::EntryError,
-        replay::{FinishError, PendingSignature, Replay, ReplayError},
-    },
+use crate::action::first_bad;
+use app::action::history::{
+    checkpoint::Checkpoint,
+    entry::EntryError,
+    replay::{FinishError, PendingSignature, Replay, ReplayError},
 };
 use data_encoding::BASE64;
 use serde::Deserialize;
@@ -18,7 +16,6 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, IsTerminal, Write},
     path::PathBuf,
-    thread,
 };
 
 /// What to verify.
@@ -226,22 +223,11 @@ impl Batch {
         if self.0.len() < BATCH { Ok(()) } else { self.check() }
     }
 
-    /// Checks all of them, on every processor; of several bad ones the first is told.
+    /// Checks all of them; of several bad ones the first is told.
     fn check(&mut self) -> Result<(), VerifyError> {
-        let batch = std::mem::take(&mut self.0);
-        let processors = thread::available_parallelism().map_or(1, usize::from);
-        let share = batch.len().div_ceil(processors).max(1);
-        let first_bad = thread::scope(|scope| {
-            let threads: Vec<_> = batch.chunks(share).map(|share| scope.spawn(|| first_bad(share))).collect();
-            // A thread that panics has found nothing good.
-            threads.into_iter().filter_map(|thread| thread.join().unwrap_or(Some(0))).min()
-        });
-        first_bad.map_or(Ok(()), |index| Err(VerifyError::Entry { index, source: ReplayError::Signature }))
+        let bad = first_bad(&std::mem::take(&mut self.0));
+        bad.map_or(Ok(()), |index| Err(VerifyError::Entry { index, source: ReplayError::Signature }))
     }
-}
-
-fn first_bad(share: &[(u64, PendingSignature)]) -> Option<u64> {
-    share.iter().find(|(_, signature)| signature.verify() == Err(InvalidSignature)).map(|(index, _)| *index)
 }
 
 /// How far it is, where somebody looks.

@@ -28,15 +28,16 @@ impl Forwarding {
     }
 
     /// The last address on the way that isn't a trusted proxy. Everything left of it could have been made up.
-    fn origin_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub fn origin_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.trusted.contains(&peer) {
             return peer;
         }
-        let named = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','));
-        let mut way: Vec<&str> = named.map(str::trim).collect();
+        // Whatever a client put there is part of the value to which the proxy appends: what can't be read spoils its own entry only.
+        let values: Vec<_> = headers.get_all("x-forwarded-for").iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let mut way: Vec<&str> = values.iter().flat_map(|value| value.split(',')).collect();
         while let Some(hop) = way.pop() {
-            match hop.parse::<IpAddr>() {
+            match hop.trim().parse::<IpAddr>() {
                 Ok(address) if self.trusted.contains(&address.to_canonical()) => {}
                 Ok(address) => return address.to_canonical(),
                 Err(_) => return peer,
@@ -60,11 +61,12 @@ pub async fn identify(State(forwarding): State<Forwarding>, mut request: Request
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
 
     fn origin_of(trusted: &[&str], peer: &str, forwarded: &[&str]) -> String {
         let mut headers = HeaderMap::new();
         for value in forwarded {
-            headers.append("x-forwarded-for", value.parse().unwrap());
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
         let forwarding = Forwarding::new(trusted.iter().map(|address| address.parse().unwrap()).collect());
         forwarding.origin_of(peer.parse().unwrap(), &headers).to_string()
@@ -84,5 +86,12 @@ mod tests {
         assert_eq!(origin_of(&["10.0.0.1"], "::ffff:10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
         assert_eq!(origin_of(&["10.0.0.1"], "10.0.0.1", &["198.51.100.1, nonsense"]), "10.0.0.1");
         assert_eq!(origin_of(&["10.0.0.1"], "10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    #[test]
+    fn nobody_hides_behind_the_proxy_by_what_cant_be_read() {
+        assert_eq!(origin_of(&["10.0.0.1"], "10.0.0.1", &["é, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(origin_of(&["10.0.0.1"], "10.0.0.1", &["1.2.3.4", "é", "198.51.100.1"]), "198.51.100.1");
+        assert_eq!(origin_of(&["10.0.0.1"], "10.0.0.1", &["198.51.100.1, é"]), "10.0.0.1");
     }
 }

@@ -3,8 +3,11 @@
 use axum::{
     extract::{Request, State},
     http::{
-        HeaderName, HeaderValue,
-        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS},
+        HeaderName, HeaderValue, StatusCode,
+        header::{
+            CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, SET_COOKIE, STRICT_TRANSPORT_SECURITY,
+            X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+        },
     },
     middleware::Next,
     response::Response,
@@ -12,8 +15,10 @@ use axum::{
 
 /// What isn't a page needs nothing; pages bring their own policy with a nonce.
 const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
-const ALWAYS: [(HeaderName, HeaderValue); 4] = [
+const ALWAYS: [(HeaderName, HeaderValue); 5] = [
     (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    // The policies say the same (`frame-ancestors`); browsers that don't know it can still send the forms.
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     // The link in a mail holds an address: no other site is told of it.
     (REFERRER_POLICY, HeaderValue::from_static("same-origin")),
     (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
@@ -44,18 +49,28 @@ pub async fn secure(State(is_https): State<bool>, request: Request, next: Next) 
         headers.insert(STRICT_TRANSPORT_SECURITY, HTTPS_ONLY);
     }
     headers.entry(CONTENT_SECURITY_POLICY).or_insert(NOTHING);
-    // Pages and answers are about one person at one moment. Files say otherwise themselves.
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    // Pages and answers are about one person at one moment. Files say otherwise themselves; but a cookie is for one browser.
+    if headers.contains_key(SET_COOKIE) || !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     response
 }
+
+/// Texts among the files, by the type that their name gives them: all are in UTF-8.
+const TEXTS: [&str; 4] = ["text/css", "text/javascript", "text/plain", "image/svg+xml"];
 
 /// Files with a hash in their name never change; the others are asked for again.
 pub async fn cache_files(request: Request, next: Next) -> Response {
     let hashed = request.uri().path().starts_with("/pkg/");
     let mut response = next.run(request).await;
-    if response.status().is_success() {
+    // What hasn't changed is kept on as what it was.
+    if response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED {
         let kept = if hashed { "public, max-age=31536000, immutable" } else { "public, max-age=3600" };
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(kept));
+    }
+    let text = response.headers().get(CONTENT_TYPE).and_then(|kind| TEXTS.into_iter().find(|text| kind == text));
+    if let Some(kind) = text.and_then(|text| HeaderValue::from_str(&format!("{text}; charset=utf-8")).ok()) {
+        response.headers_mut().insert(CONTENT_TYPE, kind);
     }
     response
 }

@@ -1,18 +1,21 @@
 //! HTTP: the router, and what every request passes before a page or a server function sees it.
 //!
 //! ```text
-//! connection ─► request ─► id ─► log ─► count ─► panic ─► headers
+//! connection ─► request ─► id ─► log ─► count ─► panic ─► headers ─► words
 //!                 ─┬► same origin ─► size ─► how often ─► session ─► pages · /rpc · files
 //!                  ├► size ─► errors in JSON ─► other sites' pages? ─► how often ─► token ─► API
 //!                  └► /health/live · /health/ready
 //! ```
 
 mod client;
+mod cookie;
 mod headers;
 mod health;
 pub mod listener;
+mod reports;
 mod request_id;
 mod session_store;
+mod strict;
 
 pub use client::Forwarding;
 pub use health::Stopping;
@@ -23,18 +26,18 @@ use crate::{
     metrics,
     service::{AddressBlock, RequestBackend, Services},
 };
-use app::{App, port::Backend, refusal::Refusal, shell};
+use app::{App, page::REPORTS, port::Backend, refusal::Refusal, shell};
 use axum::{
     Extension, Json, Router,
-    body::Body,
-    extract::{FromRef, Request, State},
+    body::{Body, Bytes},
+    extract::{FromRef, FromRequest, Request, State},
     http::{
-        Method, StatusCode,
+        HeaderMap, HeaderValue, Method, StatusCode,
         header::{CONTENT_DISPOSITION, CONTENT_TYPE, HOST, RETRY_AFTER},
     },
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{any, get},
+    routing::{any, get, post},
 };
 use leptos::{config::LeptosOptions, prelude::provide_context};
 use leptos_axum::{AxumRouteListing, LeptosRoutes, generate_route_list, handle_server_fns_with_context, render_route_with_context};
@@ -63,7 +66,9 @@ pub(crate) const LONGEST_REQUEST: Duration = Duration::from_secs(30);
 pub fn router(services: Arc<Services>, stopping: Stopping) -> Router {
     let options = leptos_options(&services);
     let routes = generate_route_list(App);
-    let site = ServeDir::new(services.config.site_root.clone()).precompressed_br().precompressed_gzip();
+    // A folder is nothing to look at; sending people on to it would send them wherever two slashes say.
+    let site =
+        ServeDir::new(services.config.site_root.clone()).append_index_html_on_directories(false).precompressed_br().precompressed_gzip();
     let rendered = {
         let options = options.clone();
         move || shell(options.clone())
@@ -72,6 +77,7 @@ pub fn router(services: Arc<Services>, stopping: Stopping) -> Router {
     let pages = Router::<Pages>::new()
         .route("/rpc/{*function}", any(server_function))
         .route("/org/history/export", get(export))
+        .route(REPORTS, post(reports::note))
         .leptos_routes_with_handler(routes, page)
         .with_state(render);
     let not_found = leptos_axum::render_app_to_stream_with_context(|| (), rendered);
@@ -79,31 +85,39 @@ pub fn router(services: Arc<Services>, stopping: Stopping) -> Router {
     let account = format!("{}/account", services.config.origin_text());
     let endpoints = json!({ "enroll": format!("{account}#passkeys"), "manage": account });
     let asked = Arc::clone(&services);
-    let files = Router::new()
-        .route("/.well-known/passkey-endpoints", get(move || ready(Json(endpoints))))
-        .fallback_service(site.not_found_service(any(move |request: Request<Body>| {
-            let (not_found, services) = (not_found.clone(), Arc::clone(&asked));
-            async move {
-                if api::is_meant(request.uri().path()) {
-                    return api::no_such_call(&services);
-                }
-                let mut response = not_found(request).await.into_response();
-                *response.status_mut() = StatusCode::NOT_FOUND;
-                response
+    let lost = move |request: Request<Body>| {
+        let (not_found, services) = (not_found.clone(), Arc::clone(&asked));
+        async move {
+            if api::is_meant(request.uri().path()) {
+                return api::no_such_call(&services);
             }
-        })))
+            let mut response = not_found(request).await.into_response();
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            response
+        }
+    };
+    let files = Router::new()
+        .fallback_service(site.not_found_service(any(lost.clone())))
+        .layer(middleware::from_fn(move |request: Request, next: Next| {
+            let lost = lost.clone();
+            async move { if strict::is_no_file(request.uri().path()) { lost(request).await } else { next.run(request).await } }
+        }))
+        .route("/.well-known/passkey-endpoints", get(move || ready(Json(endpoints))))
         .layer(middleware::from_fn(headers::cache_files));
     // The last layer is the outermost: what a request passes first stands at the end.
     let pages = pages
         .merge(files)
         .layer(middleware::from_fn_with_state(Arc::clone(&services), attach_backend))
         .layer(sessions(&services))
+        .layer(middleware::from_fn_with_state(cookie::name(services.config.is_https()), cookie::only_own))
         .layer(middleware::from_fn_with_state(Arc::clone(&services), limit));
     let all = guarded(pages, &services)
         .layer(CsrfLayer::new())
         // Who calls is in a token that no browser sends by itself, so a call may come from anywhere.
         .merge(api::finished(guarded(api::router(&services), &services), &services))
         .merge(health::router(&services, stopping))
+        .layer(middleware::from_fn(strict::only_clear))
+        .layer(middleware::from_fn(strict::in_words))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(services.config.is_https(), headers::secure));
     let counted = match services.config.metrics_listen {
@@ -151,6 +165,16 @@ async fn server_function(Extension(ForRequest(backend)): Extension<ForRequest>, 
     if request.method() != Method::POST {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
+    let (parts, body) = request.into_parts();
+    // It is read here, because to the library one that is too large is only one that can't be read.
+    let body = match Bytes::from_request(Request::new(body), &()).await {
+        Ok(body) => body,
+        Err(rejection) => return rejection.status().into_response(),
+    };
+    if !body.is_empty() && !strict::is_form_or_json(&parts.headers) {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
+    let request = Request::from_parts(parts, Body::from(body));
     handle_server_fns_with_context(move || provide(&backend), request).await.into_response()
 }
 
@@ -173,8 +197,11 @@ async fn page(State(pages): State<Pages>, Extension(ForRequest(backend)): Extens
     render(State(pages.options), request).await.into_response()
 }
 
-/// The signed-in user's history as a file, sent while it is read.
-async fn export(Extension(ForRequest(backend)): Extension<ForRequest>) -> Response {
+/// The signed-in user's history as a file, sent while it is read. That takes as long as the history is, so no other site can begin it.
+async fn export(Extension(ForRequest(backend)): Extension<ForRequest>, headers: HeaderMap) -> Response {
+    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+        return StatusCode::FORBIDDEN.into_response();
+    }
     let export = match backend.export().await {
         Ok(export) => export,
         Err(refusal) => return refuse(&refusal),
@@ -187,9 +214,9 @@ async fn export(Extension(ForRequest(backend)): Extension<ForRequest>) -> Respon
 /// own name point here (DNS rebinding). Such a page asks under that name. Elsewhere a proxy may rename, and nothing is open.
 async fn own_name(State(origin): State<Arc<str>>, request: Request, next: Next) -> Response {
     let own = origin.strip_prefix("http://").filter(|own| own.split(':').next() == Some("localhost"));
-    let asked = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let asked = request.headers().get(HOST).map(HeaderValue::as_bytes);
     match (own, asked) {
-        (Some(own), Some(asked)) if asked != own => {
+        (Some(own), Some(asked)) if asked != own.as_bytes() => {
             (StatusCode::MISDIRECTED_REQUEST, format!("This server is reached as {origin} only. Open that address.\n")).into_response()
         }
         _ => next.run(request).await,
@@ -215,8 +242,7 @@ fn refuse(refusal: &Refusal) -> Response {
 fn sessions(services: &Services) -> SessionManagerLayer<DatabaseSessions> {
     let is_https = services.config.is_https();
     SessionManagerLayer::new(DatabaseSessions::new(services.storage.clone(), services.ambient.clone()))
-        // The prefix makes browsers refuse a cookie of this name from a subdomain or from http.
-        .with_name(if is_https { "__Host-countersign" } else { "countersign" })
+        .with_name(cookie::name(is_https))
         .with_secure(is_https)
         .with_http_only(true)
         .with_same_site(SameSite::Lax)

@@ -73,8 +73,12 @@ impl SessionStore for DatabaseSessions {
             last_seen_at: now,
             expires_at: end(record).min(now.plus(LONGEST)),
         };
-        sessions::insert(&mut db, &session).await.map_err(backend)?;
+        // First, so that nobody is shut out in between.
         note_seen(&mut db, record, now).await.map_err(backend)?;
+        if !sessions::insert(&mut db, &session, read(record, key::BY)).await.map_err(backend)? {
+            // Whoever was shut out since they signed in has no session; that is no error of this request, and the next one tells.
+            return Ok(());
+        }
         // Whoever is signed in gets a new session only when they sign in.
         if let Some((organization, user)) = session.user {
             let Session { address, user_agent, .. } = session;

@@ -134,13 +134,15 @@ fn wrapped(sentences: &str) -> String {
 
 /// A name that strangers typed, so that it stays a name: on one line, and without becoming a link. Mail programs make links
 /// of anything like `evil.example/offer`; then anyone could have this server send their advertising to anyone. An invisible
-/// word joiner behind the dots, colons, slashes and at-signs inside of it prevents that.
+/// word joiner behind the dots, colons, slashes and at-signs inside of it prevents that. Domain names know three more dots
+/// (RFC 3490, section 3.1).
 pub(super) fn name(typed: &str) -> String {
     let mut out = String::with_capacity(typed.len());
     let mut chars = typed.trim().chars().map(|char| if char.is_control() { ' ' } else { char }).peekable();
     while let Some(char) = chars.next() {
         out.push(char);
-        if matches!(char, '.' | ':' | '/' | '@') && chars.peek().is_some_and(|next| !next.is_whitespace()) {
+        let could_link = matches!(char, '.' | '\u{3002}' | '\u{FF0E}' | '\u{FF61}' | ':' | '/' | '@');
+        if could_link && chars.peek().is_some_and(|next| !next.is_whitespace()) {
             out.push('\u{2060}');
         }
     }
@@ -177,6 +179,7 @@ mod tests {
         assert_eq!(name("Dr. Ada O’Connor"), "Dr. Ada O’Connor");
         assert_eq!(name("evil.example"), "evil.\u{2060}example");
         assert_eq!(name("https://evil.example"), "https:\u{2060}/\u{2060}/\u{2060}evil.\u{2060}example");
+        assert_eq!(name("evil。example"), "evil。\u{2060}example");
         assert_eq!(name("a\r\nb\0c"), "a  b c");
     }
 

@@ -176,12 +176,19 @@ pub struct By<'a> {
     pub from: &'a str,
 }
 
+/// A person by their address; a program by its name, which is what somebody typed.
+fn who(admin: &Handle) -> String {
+    match admin {
+        Handle::Email(email) => email.to_string(),
+        Handle::ServiceAccount(_) | Handle::AccessToken { .. } => name(&admin.to_string()),
+    }
+}
+
 /// The mail that invites someone, whose name isn't known, into an organization.
 pub fn invitation(facts: &RegistrationCode<'_>, by: &By<'_>) -> Message {
-    let by = by.admin;
     let mut blocks = vec![
         Block::Paragraph("Hello,".into()),
-        Block::Paragraph(format!("{by} invites you to the organization {} on Countersign.", name(facts.organization))),
+        Block::Paragraph(format!("{} invites you to the organization {} on Countersign.", who(by.admin), name(facts.organization))),
         Block::Paragraph(
             "You will make a passkey and save a recovery kit; it takes about five minutes. There is no password to think of.".into(),
         ),
@@ -196,8 +203,9 @@ pub fn re_enrolment(facts: &RegistrationCode<'_>, by: &By<'_>) -> Message {
     let mut blocks = vec![
         Block::Paragraph("Hello,".into()),
         Block::Paragraph(format!(
-            "{admin} has ended your passkeys, your recovery kit and your sessions in the organization {} on Countersign, so that you can make new \
+            "{} has ended your passkeys, your recovery kit and your sessions in the organization {} on Countersign, so that you can make new \
              ones. You keep your permissions.",
+            who(admin),
             name(facts.organization)
         )),
         Block::Facts(vec![("When", at.to_minute()), ("From", (*from).to_owned())]),

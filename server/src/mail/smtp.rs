@@ -49,7 +49,7 @@ pub enum ServerUrlError {
     #[error("its user and password can't be read: write special characters as %XX, a percent sign as %25")]
     Credentials,
     /// The password would travel in the clear.
-    #[error("it would send the password unencrypted: use smtps:// or add ?tls=required")]
+    #[error("it could send the password unencrypted: use smtps:// or add ?tls=required")]
     Unencrypted,
 }
 
@@ -87,7 +87,8 @@ impl Server {
         let url = Url::parse(url).map_err(|_| ServerUrlError::Malformed)?;
         let (encryption, usual_port) = encryption(&url)?;
         let credentials = credentials(&url)?;
-        if credentials.is_some() && encryption == Encryption::None && !is_this_machine(&url) {
+        let may_be_clear = matches!(encryption, Encryption::None | Encryption::Opportunistic);
+        if credentials.is_some() && may_be_clear && !is_this_machine(&url) {
             return Err(ServerUrlError::Unencrypted);
         }
         let host = match url.host() {
@@ -185,7 +186,7 @@ impl Smtp {
         let message = lettre::Message::builder()
             .from(self.from.clone())
             .to(Mailbox::new(None, recipient(mail)?))
-            .subject(mail.message.subject.clone())
+            .subject(without_encoded_words(&mail.message.subject))
             .date(system_time(mail.written_at))
             .message_id(Some(message_id(mail.id, &self.domain)))
             // RFC 3834: nobody's holiday notice answers to this.
@@ -258,6 +259,12 @@ impl Transport for Smtp {
 
 fn recipient(mail: &Outgoing) -> Result<Address, lettre::address::AddressError> {
     mail.message.to.as_str().parse()
+}
+
+/// A name that looks like an encoded word (RFC 2047) would be shown as what it encodes, which nobody has checked: the library
+/// leaves it as it is. With an invisible word joiner in it, it is encoded itself, and shown as it was typed.
+fn without_encoded_words(subject: &str) -> String {
+    subject.replace("=?", "=\u{2060}?")
 }
 
 fn message_id(id: MailId, domain: &str) -> String {

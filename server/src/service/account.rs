@@ -1,6 +1,6 @@
 //! One's own account: passkeys, and the recovery kit with its test.
 
-use super::{RequestBackend, activity, change::refused, sign_in::signed_out, users};
+use super::{RequestBackend, Services, activity, change::refused, sign_in::signed_out, users};
 use crate::{
     action::{Actor, Event},
     storage::{
@@ -120,6 +120,14 @@ pub(super) fn identity(backend: &RequestBackend, user: User) -> KitIdentity {
 pub(super) async fn start_kit(backend: &RequestBackend) -> Result<Bytes, Refusal> {
     let actor = backend.active_actor().await?;
     backend.services.road.ask_for_recovery_key(actor).await.map_err(|error| refused(backend, error))
+}
+
+/// Which kit this account has now, if it has one.
+pub(super) async fn kit_of(services: &Services, whom: Actor) -> Result<Option<CredentialId>, Refusal> {
+    let failed = |error| services.storage_failed(error);
+    let mut db = services.storage.connection().await.map_err(failed)?;
+    let kit = credentials::find_recovery_key(&mut db, whom.organization, whom.user).await.map_err(failed)?;
+    Ok(kit.map(|kit| kit.id))
 }
 
 async fn own_kit(backend: &RequestBackend, db: &mut Connection, actor: Actor) -> Result<credentials::RecoveryKey, Refusal> {

@@ -27,7 +27,7 @@ pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<
     let waiting =
         backend.services.road.prepare(actor, change.clone(), Signer::Passkey, None).await.map_err(|error| refused(backend, error))?;
     // Only of those who may make the change: nobody else is to use up what somebody gets.
-    backend.services.count_mails_of(&change).await?;
+    backend.services.count_mails_of(actor.organization, &change).await?;
     let credentials: Vec<Value> = waiting
         .passkeys
         .iter()

@@ -6,6 +6,7 @@
 use super::{RequestBackend, Services};
 use crate::{
     action::{ActionError, Actor, Registered, check_recovery_key, passkey_credential, recovery_credential},
+    client::Client,
     code::{CODE_LIFE, RegistrationCode},
     config::Organizations,
     mail::message,
@@ -32,7 +33,7 @@ use app::{
     },
 };
 use serde_json::Value;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tracing::Instrument;
 
 /// How often it may be typed wrongly.
@@ -43,7 +44,7 @@ const CODES_COMPARED: usize = 3;
 pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrganization) -> Result<Started, Refusal> {
     require_open(backend, None).await?;
     let (email, name, organization_name) = check_fields(&new)?;
-    backend.services.count_mail(&email).await?;
+    backend.services.count_mail(&email, backend.client.address).await?;
     let (code, hash) = new_code(&backend.services).await?;
     let ambient = &backend.services.ambient;
     let organization = OrganizationId::from_bytes(ambient.bytes());
@@ -74,9 +75,14 @@ pub(super) async fn create_organization(backend: &RequestBackend, new: NewOrgani
 ///
 /// # Errors
 /// When it was asked for too often, or the database fails.
-pub async fn send_new_code(services: &Arc<Services>, email: &str, organization: Option<OrganizationId>) -> Result<(), Refusal> {
+pub async fn send_new_code(
+    services: &Arc<Services>,
+    client: &Client,
+    email: &str,
+    organization: Option<OrganizationId>,
+) -> Result<(), Refusal> {
     let email = check_email(email)?;
-    services.count_mail(&email).await?;
+    services.count_mail(&email, client.address).await?;
     // Behind the answer: how long this takes would tell whether there is such a user.
     let later = Arc::clone(services);
     tokio::spawn(
@@ -150,15 +156,11 @@ pub async fn check_code(
     let mut db = services.storage.begin().await.map_err(failed)?;
     services.count_code(&mut db, &email).await?;
     let user = find_user(&mut db, &email, organization).await.map_err(failed)?;
-    let codes = match &user {
-        Some(user) => registrations::newest_codes(&mut db, user.id).await.map_err(failed)?,
-        None => Vec::new(),
-    };
-    let live = codes.iter().find(|code| code.ended_at.is_none());
-    let try_left = match live {
-        Some(code) => registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?,
-        None => false,
-    };
+    // As many statements for whoever isn't there, or has no code.
+    let id = user.as_ref().map_or(users::NOBODY, |user| user.id);
+    let codes = registrations::newest_codes(&mut db, id).await.map_err(failed)?;
+    let live = codes.iter().find(|code| code.ended_at.is_none()).map_or(registrations::NO_CODE, |code| code.id);
+    let try_left = !registrations::take_tries(&mut db, [live], CODE_TRIES).await.map_err(failed)?.is_empty();
     // The comparison takes a while, and others want to write.
     commit(db).await.map_err(failed)?;
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
@@ -210,11 +212,43 @@ async fn begin(backend: &RequestBackend, user: &User, code: CodeId) -> Result<()
         expires_at: now.plus(super::session::REGISTRATION),
         ended_at: None,
     };
-    let failed = |error| backend.storage_failed(error);
-    let mut transaction = services.storage.begin().await.map_err(failed)?;
-    registrations::begin(&mut transaction, &registration).await.map_err(failed)?;
-    commit(transaction).await.map_err(failed)?;
+    keep_begun(services, &registration).await?;
     backend.begin_registration(registration.id).await
+}
+
+/// Begins a registration that goes on outside of any browser, and ends it wherever else it was. What it is made over waits beside it.
+///
+/// # Errors
+/// When it begins elsewhere at the same moment, or the database fails.
+pub async fn begin_elsewhere(services: &Services, user: &User, code: CodeId, life: Duration) -> Result<RegistrationId, Refusal> {
+    let now = services.ambient.now();
+    let registration = Row {
+        id: RegistrationId::from_bytes(services.ambient.bytes()),
+        organization: user.organization,
+        user: user.id,
+        code,
+        challenge: String::new(),
+        options: String::new(),
+        ceremony: String::new(),
+        passkey: None,
+        created_at: now,
+        expires_at: now.plus(life),
+        ended_at: None,
+    };
+    keep_begun(services, &registration).await?;
+    Ok(registration.id)
+}
+
+async fn keep_begun(services: &Services, registration: &Row) -> Result<(), Refusal> {
+    let failed = |error| match error {
+        StorageError::Conflict(_) => {
+            Refusal::new(Code::Conflict, "This code was typed elsewhere at the same moment. Type it again where you want to go on.")
+        }
+        error => services.storage_failed(error),
+    };
+    let mut transaction = services.storage.begin().await.map_err(failed)?;
+    registrations::begin(&mut transaction, registration).await.map_err(failed)?;
+    commit(transaction).await.map_err(failed)
 }
 
 pub(super) async fn registration(backend: &RequestBackend) -> Result<Registration, Refusal> {
@@ -277,7 +311,7 @@ pub(super) async fn finish_registration(backend: &RequestBackend, proof: NewReco
         Err(ActionError::Storage(error)) => return Err(backend.storage_failed(error)),
         Err(error) => return Err(backend.hide(Code::Internal, &error)),
     }
-    backend.begin_session(Actor { organization: user.organization, user: user.id }).await.map_err(|refusal| Refusal {
+    backend.begin_session(Actor { organization: user.organization, user: user.id }, None).await.map_err(|refusal| Refusal {
         message: "You are registered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
         ..refusal
     })
@@ -405,7 +439,8 @@ async fn send_code(
     queued.map_err(|error| services.hide(Code::Internal, &error))
 }
 
-async fn new_code(services: &Services) -> Result<(RegistrationCode, String), Refusal> {
+/// A code, and the hash that is kept of it.
+pub(super) async fn new_code(services: &Services) -> Result<(RegistrationCode, String), Refusal> {
     let code = RegistrationCode::generate(&services.ambient);
     let hash = services.codes.hash(code.digits(), &services.ambient).await;
     hash.map(|hash| (code, hash)).map_err(|error| services.hide(Code::Internal, &error))

@@ -1,13 +1,23 @@
-//! How often is too often: POST requests by address, mails and codes by mail address (known or not).
+//! How often is too often: POST requests by address, mails and codes by mail address (known or not), mails also by who has them written.
+//!
+//! ```text
+//! anyone     ─► mails to this address · mails asked for from this network
+//! a change   ─► mails to this address by this organization · by all organizations, unless it is a member's · mails of this organization
+//! ```
+//!
+//! What strangers use up is nothing that an organization needs for its own people, and no organization alone uses up what others need.
 
 use super::Services;
-use crate::storage::{
-    Connection, commit,
-    limits::{self, Rate},
+use crate::{
+    action::Actor,
+    storage::{
+        Connection, commit,
+        limits::{self, Rate},
+    },
 };
 use app::{
     action::{challenge::sha256, change::Change},
-    domain::text::EmailAddress,
+    domain::{id::OrganizationId, text::EmailAddress},
     refusal::{Code, Refusal},
 };
 use data_encoding::BASE64URL_NOPAD;
@@ -17,6 +27,8 @@ use std::{
     num::NonZeroU32,
     time::Duration,
 };
+
+const TO_THIS_ADDRESS: &str = "Too many mails were asked for at this address.";
 
 /// What one household or office shares: an IPv4 address, or the first 64 bits of an IPv6 one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,16 +47,24 @@ impl From<IpAddr> for AddressBlock {
 pub struct Limits {
     requests: DefaultKeyedRateLimiter<AddressBlock>,
     mails: Rate,
+    mails_from_network: Rate,
+    mails_of_one_organization: Rate,
+    invitations: Rate,
     tries: Rate,
 }
 
 impl Limits {
     /// With these limits; zero counts as one.
-    pub fn new(requests_per_minute: u32, mails_per_hour: u32) -> Self {
+    pub fn new(requests_per_minute: u32, mails_per_hour: u32, invitations_per_hour: u32) -> Self {
         let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self {
             requests: RateLimiter::keyed(Quota::per_minute(at_least_one(requests_per_minute))),
             mails: per_hour(mails_per_hour),
+            // As many as ten people of one office may ask for.
+            mails_from_network: per_hour(mails_per_hour.saturating_mul(10)),
+            // One alone leaves the others something.
+            mails_of_one_organization: per_hour(mails_per_hour.div_ceil(2)),
+            invitations: per_hour(invitations_per_hour),
             // Someone who mistypes gets five tries a code; more codes than mails there can't be.
             tries: per_hour(mails_per_hour.saturating_mul(6)),
         }
@@ -67,31 +87,42 @@ impl Limits {
 }
 
 impl Services {
-    /// Counts a mail to this address, before it is known whether there is an account.
+    /// Counts a mail to this address that somebody asks for who isn't signed in, before it is known whether there is an account.
     ///
     /// # Errors
     /// How long to wait, when there were too many.
-    pub async fn count_mail(&self, to: &EmailAddress) -> Result<(), Refusal> {
+    pub async fn count_mail(&self, to: &EmailAddress, from: IpAddr) -> Result<(), Refusal> {
         let failed = |error| self.storage_failed(error);
         let mut db = self.storage.begin().await.map_err(failed)?;
-        let what = "Too many mails were asked for at this address.";
-        self.count(&mut db, &format!("mail {}", to.key()), self.limits.mails, what).await?;
+        self.count(&mut db, &format!("mail {}", mailbox(to)), self.limits.mails, TO_THIS_ADDRESS).await?;
+        let AddressBlock(network) = AddressBlock::from(from);
+        let what = "Too many mails were asked for from your network.";
+        self.count(&mut db, &format!("mails from {network}"), self.limits.mails_from_network, what).await?;
         commit(db).await.map_err(failed)
     }
 
-    /// Counts the mails that a change sends to whomever its author names.
+    /// Counts the mails that a change of this organization sends to whomever its author names.
     ///
     /// # Errors
     /// How long to wait, when there were too many.
-    pub async fn count_mails_of(&self, change: &Change) -> Result<(), Refusal> {
-        match change {
-            Change::CreateUser { email, .. } => self.count_mail(email).await,
-            Change::ResendInvitation { user } | Change::ReEnrolUser { user } => match user.handle.email() {
-                Some(email) => self.count_mail(email).await,
-                None => Ok(()),
-            },
-            _ => Ok(()),
+    pub async fn count_mails_of(&self, organization: OrganizationId, change: &Change) -> Result<(), Refusal> {
+        let (to, is_member) = match change {
+            Change::CreateUser { email, .. } => (Some(email), false),
+            Change::ResendInvitation { user } => (user.handle.email(), false),
+            Change::ReEnrolUser { user } => (user.handle.email(), true),
+            _ => (None, false),
+        };
+        let Some(to) = to.map(mailbox) else { return Ok(()) };
+        let Limits { mails, mails_of_one_organization, invitations, .. } = self.limits;
+        let failed = |error| self.storage_failed(error);
+        let mut db = self.storage.begin().await.map_err(failed)?;
+        self.count(&mut db, &format!("mail {to} by {organization}"), mails_of_one_organization, TO_THIS_ADDRESS).await?;
+        if !is_member {
+            self.count(&mut db, &format!("invitation {to}"), mails, TO_THIS_ADDRESS).await?;
         }
+        let what = "Your organization has had too many invitations sent.";
+        self.count(&mut db, &format!("invitations of {organization}"), invitations, what).await?;
+        commit(db).await.map_err(failed)
     }
 
     /// Counts a typed code for this address, in the transaction in which it is tried.
@@ -100,6 +131,17 @@ impl Services {
     /// How long to wait, when there were too many.
     pub(super) async fn count_code(&self, db: &mut Connection, of: &EmailAddress) -> Result<(), Refusal> {
         self.count(db, &format!("code {}", of.key()), self.limits.tries, "Too many codes were tried for this address.").await
+    }
+
+    /// Counts a kit that is tried for this account, whoever tries it.
+    ///
+    /// # Errors
+    /// How long to wait, when there were too many.
+    pub(super) async fn count_kit(&self, of: Actor) -> Result<(), Refusal> {
+        let failed = |error| self.storage_failed(error);
+        let mut db = self.storage.begin().await.map_err(failed)?;
+        self.count(&mut db, &format!("kit {}", of.user), self.limits.tries, "Too many recovery kits were tried for this account.").await?;
+        commit(db).await.map_err(failed)
     }
 
     async fn count(&self, db: &mut Connection, key: &str, rate: Rate, what: &str) -> Result<(), Refusal> {
@@ -113,6 +155,15 @@ impl Services {
                 Err(too_many(what, Duration::from_millis(wait)))
             }
         }
+    }
+}
+
+/// Where a mail arrives: many mail servers put what is for `ada+anything` into `ada`'s mailbox.
+fn mailbox(address: &EmailAddress) -> String {
+    let key = address.key();
+    match key.split_once('@').and_then(|(local, domain)| Some((local.split_once('+')?.0, domain))) {
+        Some((local, domain)) => format!("{local}@{domain}"),
+        None => key,
     }
 }
 
@@ -141,8 +192,17 @@ mod tests {
     }
 
     #[test]
+    fn what_arrives_in_one_mailbox_counts_as_one_address() {
+        let mailbox = |text: &str| mailbox(&EmailAddress::parse(text).unwrap());
+        assert_eq!(mailbox("Ada+1@Example.org"), "ada@example.org");
+        assert_eq!(mailbox("ada+a+b@example.org"), "ada@example.org");
+        assert_eq!(mailbox("ada.lovelace@example.org"), "ada.lovelace@example.org");
+        assert_ne!(mailbox("ada@example.org"), mailbox("ada@example.com"));
+    }
+
+    #[test]
     fn one_too_many_is_told_how_long_to_wait() {
-        let limits = Limits::new(2, 2);
+        let limits = Limits::new(2, 2, 2);
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|text| AddressBlock::from(text.parse::<IpAddr>().unwrap()));
         assert!(limits.request(one).is_ok() && limits.request(one).is_ok());
         let refusal = limits.request(one).unwrap_err();

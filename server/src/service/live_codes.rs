@@ -28,13 +28,15 @@ pub(super) async fn compare(services: &Services, email: &EmailAddress, purpose: 
     let mut db = services.storage.begin().await.map_err(failed)?;
     services.count_code(&mut db, email).await?;
     let codes = registrations::live_codes(&mut db, email, purpose).await.map_err(failed)?;
-    let mut has_tries = Vec::new();
-    for code in &codes {
-        has_tries.push(registrations::take_try(&mut db, code.id, CODE_TRIES).await.map_err(failed)?);
+    let mut ids = [registrations::NO_CODE; COMPARED];
+    for (place, code) in ids.iter_mut().zip(&codes) {
+        *place = code.id;
     }
+    let with_try = registrations::take_tries(&mut db, ids, CODE_TRIES).await.map_err(failed)?;
     // The comparison takes a while, and others want to write.
     commit(db).await.map_err(failed)?;
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
     let found = services.codes.find(typed, hashes, COMPARED).await.map_err(|error| services.hide(Code::Internal, &error))?;
-    Ok(Tried { found: found.map(|place| (codes[place].clone(), has_tries[place])), codes })
+    let found = found.and_then(|place| codes.get(place)).map(|code| (code.clone(), with_try.contains(&code.id)));
+    Ok(Tried { found, codes })
 }

@@ -95,7 +95,7 @@ impl Services {
     /// # Errors
     /// When the road of a change can't be laid.
     pub fn new(config: Config, ambient: Ambient, storage: Storage, ceremonies: Ceremonies, outbox: Outbox) -> Result<Self, RoadError> {
-        let limits = Limits::new(config.requests_per_minute, config.mails_per_hour);
+        let limits = Limits::new(config.requests_per_minute, config.mails_per_hour, config.invitations_per_hour);
         let codes = Arc::new(Codes::new());
         let site = Site { origin: config.origin_text(), rp_id: config.origin.domain().unwrap_or_default().to_owned() };
         let ceremonies = Arc::new(ceremonies);
@@ -254,7 +254,7 @@ impl Backend for RequestBackend {
     }
 
     async fn send_new_code(&self, email: String, organization: Option<OrganizationId>) -> Result<(), Refusal> {
-        get_started::send_new_code(&self.services, &email, organization).await
+        get_started::send_new_code(&self.services, &self.client, &email, organization).await
     }
 
     async fn code_state(&self, email: String, organization: Option<OrganizationId>) -> Result<CodeState, Refusal> {

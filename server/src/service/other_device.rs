@@ -6,7 +6,7 @@
 //! ```
 
 use super::{
-    RequestBackend,
+    RequestBackend, account,
     change::refused,
     get_started::{check_email, complaint},
     live_codes::{Tried, compare},
@@ -15,7 +15,7 @@ use crate::{
     action::Actor,
     code::DeviceCode,
     storage::{
-        PooledConnection, challenges, commit, credentials,
+        PooledConnection, StorageError, challenges, commit, credentials,
         registrations::{self, NewCode, Purpose},
         users::{self, User},
     },
@@ -23,7 +23,7 @@ use crate::{
 use app::{
     action::account_change::NewPasskey,
     domain::{
-        id::{ChallengeId, CodeId},
+        id::{ChallengeId, CodeId, CredentialId},
         text::PasskeyName,
         time::Timestamp,
         user::UserStatus,
@@ -46,6 +46,8 @@ pub(super) struct Adding {
     whom: Actor,
     offer: CodeId,
     expires_at: Timestamp,
+    /// The account's kit of then. Whatever ends the account's passkeys ends its kit, and this with it.
+    kit: Option<CredentialId>,
 }
 
 /// What waits for the first device to look at it.
@@ -67,7 +69,10 @@ pub(super) async fn offer(backend: &RequestBackend) -> Result<DeviceOffer, Refus
     let expires_at = now.plus(CODE_LIFE);
     let purpose = Purpose::Device;
     let new = NewCode { id, organization: actor.organization, user: actor.user, purpose, hash: &hash, created_at: now, expires_at };
-    registrations::replace_code(&mut transaction, new).await.map_err(failed)?;
+    registrations::replace_code(&mut transaction, new).await.map_err(|error| match error {
+        StorageError::Conflict(_) => Refusal::new(Code::Conflict, "Another code was made at the same moment. Begin again."),
+        error => failed(error),
+    })?;
     commit(transaction).await.map_err(failed)?;
     Ok(DeviceOffer { id, code: code.to_string(), origin: services.config.origin_text(), expires_at, life: millis(CODE_LIFE) })
 }
@@ -104,7 +109,8 @@ pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str
     }
     commit(db).await.map_err(failed)?;
     let whom = Actor { organization: code.organization, user: code.user };
-    backend.begin_addition(Adding { whom, offer: code.id, expires_at: now.plus(ADDITION) }).await
+    let kit = account::kit_of(services, whom).await?;
+    backend.begin_addition(Adding { whom, offer: code.id, expires_at: now.plus(ADDITION), kit }).await
 }
 
 pub(super) async fn addition(backend: &RequestBackend) -> Result<Addition, Refusal> {
@@ -148,7 +154,7 @@ pub(super) async fn present(backend: &RequestBackend, passkey: NewPasskey) -> Re
     let mut db = backend.services.storage.begin().await.map_err(failed)?;
     match challenges::insert(&mut db, presented_under(adding.offer), &state, until).await {
         Ok(()) => commit(db).await.map_err(failed),
-        Err(crate::storage::StorageError::Conflict(_)) => Err(Refusal::new(
+        Err(StorageError::Conflict(_)) => Err(Refusal::new(
             Code::Conflict,
             "A passkey was made with this code already. Confirm that one, or begin again with a new code.",
         )),
@@ -171,6 +177,10 @@ async fn current(backend: &RequestBackend) -> Result<Current, Refusal> {
     let mut db = backend.services.storage.connection().await.map_err(failed)?;
     let user = users::find(&mut db, adding.whom.organization, adding.whom.user).await.map_err(failed)?;
     let user = user.filter(|user| user.status() == UserStatus::Active).ok_or_else(none)?;
+    let kit = credentials::find_recovery_key(&mut db, adding.whom.organization, adding.whom.user).await.map_err(failed)?;
+    if kit.map(|kit| kit.id) != adding.kit {
+        return Err(none());
+    }
     Ok(Current { db, adding, user })
 }
 

@@ -10,7 +10,7 @@
 use super::{
     RequestBackend, Services, account,
     change::{receipt, refused},
-    get_started::{check_email, complaint},
+    get_started::{check_email, complaint, new_code},
     live_codes::{Tried, compare},
 };
 use crate::{
@@ -37,7 +37,7 @@ use app::{
     domain::{
         activity::ActivityKind,
         credential::CredentialKind,
-        id::{ActionId, CodeId, OrganizationId},
+        id::{ActionId, CodeId, CredentialId, OrganizationId},
         text::EmailAddress,
         time::Timestamp,
         user::UserStatus,
@@ -64,6 +64,8 @@ pub(super) struct Recovering {
     /// What the kit's key signs to show that it is the right one, before anything is made.
     challenge: Bytes,
     expires_at: Timestamp,
+    /// The kit that it is about. Whatever ends the account's passkeys ends its kit, and this with it.
+    kit: Option<CredentialId>,
 }
 
 pub(super) async fn start(backend: &RequestBackend, email: &str) -> Result<EmailAddress, Refusal> {
@@ -82,7 +84,7 @@ pub async fn send_code(
     organization: Option<OrganizationId>,
 ) -> Result<EmailAddress, Refusal> {
     let email = check_email(email)?;
-    services.count_mail(&email).await?;
+    services.count_mail(&email, client.address).await?;
     // Behind the answer: how long this takes would tell whether there is such a user.
     let (later, from, to) = (Arc::clone(services), client.in_words(), email.clone());
     tokio::spawn(
@@ -102,9 +104,14 @@ async fn send_codes(services: &Services, from: &str, email: &EmailAddress, organ
     let mut db = services.storage.connection().await.map_err(failed)?;
     let accounts = users::active_by_email(&mut db, email).await.map_err(failed)?;
     drop(db);
-    for user in accounts.into_iter().filter(|user| organization.is_none_or(|organization| organization == user.organization)) {
-        let code = RegistrationCode::generate(&services.ambient);
-        let hash = services.codes.hash(code.digits(), &services.ambient).await.map_err(|error| services.hide(Code::Internal, &error))?;
+    let accounts: Vec<User> =
+        accounts.into_iter().filter(|user| organization.is_none_or(|organization| organization == user.organization)).collect();
+    if accounts.is_empty() {
+        // Behind the answer, too, there is a code to hash: whoever asks next for what needs a processor could time it.
+        new_code(services).await?;
+    }
+    for user in accounts {
+        let (code, hash) = new_code(services).await?;
         let mut transaction = services.storage.begin().await.map_err(failed)?;
         let can_recover = if organization.is_none() {
             credentials::find_recovery_key(&mut transaction, user.organization, user.id).await.map_err(failed)?.is_some()
@@ -152,9 +159,10 @@ async fn mail_code(
 pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str) -> Result<(), Refusal> {
     let services = &backend.services;
     let whom = check_code(services, &backend.client, email, typed).await?;
+    let kit = account::kit_of(services, whom).await?;
     let challenge = Bytes(services.ambient.bytes::<32>().to_vec());
     let expires_at = services.ambient.now().plus(super::session::REGISTRATION);
-    backend.begin_recovery(Recovering { whom, challenge, expires_at }).await
+    backend.begin_recovery(Recovering { whom, challenge, expires_at, kit }).await
 }
 
 /// Whose code from a mail this is.
@@ -214,6 +222,7 @@ pub(super) async fn recovery(backend: &RequestBackend) -> Result<Recovery, Refus
 
 pub(super) async fn prove_kit(backend: &RequestBackend, signature: &Bytes) -> Result<(), Refusal> {
     let Current { recovering, kit, .. } = current(backend).await?;
+    backend.services.count_kit(recovering.whom).await?;
     let public_key = Bytes::decode(&kit.public_key).and_then(|key| <[u8; 32]>::try_from(key.0).ok());
     if public_key.is_some_and(|key| verify_recovery_test(&key, &recovering.challenge.0, &signature.0).is_ok()) {
         return Ok(());
@@ -239,8 +248,9 @@ pub(super) async fn prepare(backend: &RequestBackend, change: AccountChange) -> 
 }
 
 pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature: &Bytes) -> Result<Receipt, Refusal> {
-    let Current { recovering, .. } = current(backend).await?;
-    let whom = recovering.whom;
+    // Not by its kit: what was done already, and not answered, has replaced it.
+    let (Recovering { whom, .. }, _) = under_way(backend).await?;
+    backend.services.count_kit(whom).await?;
     let executed = backend.services.road.commit(whom, action, Proof::RecoveryKey(&signature.0), &backend.client).await;
     let executed = executed.map_err(|error| explained(backend, error))?;
     let noted = async {
@@ -252,7 +262,7 @@ pub(super) async fn finish(backend: &RequestBackend, action: ActionId, signature
         // It stands in history; what is told now must be that it is done.
         tracing::warn!(error = &error as &dyn std::error::Error, "a recovery wasn't noted among the account's activity");
     }
-    backend.begin_session(whom).await.map_err(|refusal| Refusal {
+    backend.begin_session(whom, None).await.map_err(|refusal| Refusal {
         message: "Your account is recovered, but signing in didn't work. Go to the sign-in page and use your new passkey.".to_owned(),
         ..refusal
     })?;
@@ -267,7 +277,16 @@ struct Current {
 }
 
 async fn current(backend: &RequestBackend) -> Result<Current, Refusal> {
-    let none = || Refusal::new(Code::NoRecovery, "No recovery is under way in this browser. Begin it again: ask for a code by mail.");
+    let (recovering, user) = under_way(backend).await?;
+    let failed = |error| backend.storage_failed(error);
+    let mut db = backend.services.storage.connection().await.map_err(failed)?;
+    let kit = credentials::find_recovery_key(&mut db, user.organization, user.id).await.map_err(failed)?;
+    let kit = kit.filter(|kit| recovering.kit == Some(kit.id)).ok_or_else(none)?;
+    Ok(Current { recovering, user, kit })
+}
+
+/// What was begun in this browser, for an account that is active still.
+async fn under_way(backend: &RequestBackend) -> Result<(Recovering, User), Refusal> {
     let failed = |error| backend.storage_failed(error);
     let recovering = backend.recovering().await?.filter(|recovering| backend.services.ambient.now() < recovering.expires_at);
     let recovering = recovering.ok_or_else(none)?;
@@ -276,8 +295,14 @@ async fn current(backend: &RequestBackend) -> Result<Current, Refusal> {
     let user = users::find(&mut db, whom.organization, whom.user).await.map_err(failed)?;
     // Whoever was shut out in the meantime doesn't come back by this way.
     let user = user.filter(|user| user.status() == UserStatus::Active).ok_or_else(shut)?;
-    let kit = credentials::find_recovery_key(&mut db, whom.organization, whom.user).await.map_err(failed)?.ok_or_else(none)?;
-    Ok(Current { recovering, user, kit })
+    Ok((recovering, user))
+}
+
+fn none() -> Refusal {
+    Refusal::new(
+        Code::NoRecovery,
+        "No recovery is under way in this browser. If you finished it, sign in with your new passkey. If not, begin again: ask for a code by mail.",
+    )
 }
 
 fn explained(backend: &RequestBackend, error: ActionError) -> Refusal {

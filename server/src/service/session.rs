@@ -3,7 +3,10 @@
 use super::{RequestBackend, other_device::Adding, recovery::Recovering};
 use crate::action::Actor;
 use app::{
-    domain::{id::RegistrationId, time::Timestamp},
+    domain::{
+        id::{CredentialId, RegistrationId},
+        time::Timestamp,
+    },
     refusal::{Code, Refusal},
     rpc::sign_in::SessionLife,
 };
@@ -28,6 +31,8 @@ pub const REGISTRATION: Duration = Duration::from_hours(1);
 pub mod key {
     /// Who: an [`Actor`](crate::action::Actor).
     pub const SIGNED_IN: &str = "signed_in";
+    /// By which credential they signed in.
+    pub const BY: &str = "by";
     /// The id of a registration.
     pub const REGISTRATION: &str = "registration";
     /// Whose account is being recovered in this browser.
@@ -51,14 +56,14 @@ impl RequestBackend {
         self.session.get(key::REGISTRATION).await.map_err(|error| self.session_failed(error))
     }
 
-    /// Signs this browser in, under a new session id.
-    pub(super) async fn begin_session(&self, signed_in: Actor) -> Result<(), Refusal> {
-        self.begin(key::SIGNED_IN, signed_in, LONGEST).await
+    /// Signs this browser in, under a new session id; by this credential, if it was one.
+    pub(super) async fn begin_session(&self, signed_in: Actor, by: Option<CredentialId>) -> Result<(), Refusal> {
+        self.begin(key::SIGNED_IN, signed_in, by, LONGEST).await
     }
 
     /// Binds a registration to this browser, under a new session id. Whoever was signed in here no longer is.
     pub(super) async fn begin_registration(&self, registration: RegistrationId) -> Result<(), Refusal> {
-        self.begin(key::REGISTRATION, registration, REGISTRATION).await
+        self.begin(key::REGISTRATION, registration, None, REGISTRATION).await
     }
 
     /// The recovery that this browser is in, if any.
@@ -68,7 +73,7 @@ impl RequestBackend {
 
     /// Binds a recovery to this browser, under a new session id. Whoever was signed in here no longer is.
     pub(super) async fn begin_recovery(&self, recovering: Recovering) -> Result<(), Refusal> {
-        self.begin(key::RECOVERY, recovering, REGISTRATION).await
+        self.begin(key::RECOVERY, recovering, None, REGISTRATION).await
     }
 
     /// The passkey that is being added in this browser, if any.
@@ -78,7 +83,7 @@ impl RequestBackend {
 
     /// Binds adding a passkey to this browser, under a new session id. Whoever was signed in here no longer is.
     pub(super) async fn begin_addition(&self, adding: Adding) -> Result<(), Refusal> {
-        self.begin(key::ADDING, adding, REGISTRATION).await
+        self.begin(key::ADDING, adding, None, REGISTRATION).await
     }
 
     /// By what storage knows this browser's session, if it has one.
@@ -98,7 +103,7 @@ impl RequestBackend {
         self.session.flush().await.map_err(|error| self.session_failed(error))
     }
 
-    async fn begin(&self, key: &str, value: impl Serialize, longest: Duration) -> Result<(), Refusal> {
+    async fn begin(&self, key: &str, value: impl Serialize, by: Option<CredentialId>, longest: Duration) -> Result<(), Refusal> {
         let failed = |error| self.session_failed(error);
         // Away with everything that was there, its row included. `flush` alone would keep the id: whoever planted one in this
         // browser before would share the session that begins now.
@@ -108,6 +113,9 @@ impl RequestBackend {
         let end = OffsetDateTime::from_unix_timestamp(end).map_err(|error| self.hide(Code::Internal, &error))?;
         self.session.set_expiry(Some(Expiry::AtDateTime(end)));
         self.session.insert(key, value).await.map_err(failed)?;
+        if let Some(by) = by {
+            self.session.insert(key::BY, by).await.map_err(failed)?;
+        }
         self.session.insert(key::ADDRESS, self.client.address.to_string()).await.map_err(failed)?;
         self.session.insert(key::USER_AGENT, &self.client.user_agent).await.map_err(failed)?;
         // Saved here and not on the way out: whoever is told that they are signed in is.

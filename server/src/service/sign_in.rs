@@ -81,6 +81,15 @@ pub enum Answer {
     Key(KeyProof),
 }
 
+/// Who answered a challenge.
+#[derive(Debug, Clone, Copy)]
+pub struct Verified {
+    /// Who they are.
+    pub whom: Actor,
+    /// With which credential.
+    pub by: CredentialId,
+}
+
 /// Who answered a challenge with a credential of theirs. Each challenge is answered once, also by what can't be read.
 ///
 /// # Errors
@@ -90,7 +99,7 @@ pub async fn verify(
     client: &Client,
     challenge: ChallengeId,
     answer: Result<Answer, Refusal>,
-) -> Result<Actor, Refusal> {
+) -> Result<Verified, Refusal> {
     let failed = |error| services.storage_failed(error);
     let now = services.ambient.now();
     let mut db = services.storage.connection().await.map_err(failed)?;
@@ -138,7 +147,7 @@ impl From<Refusal> for Refused {
 }
 
 /// Notes what came of an answer, in the transaction that took the challenge.
-async fn settle(services: &Services, client: &Client, db: &mut Connection, judged: Result<Holds, Refused>) -> Result<Actor, Refusal> {
+async fn settle(services: &Services, client: &Client, db: &mut Connection, judged: Result<Holds, Refused>) -> Result<Verified, Refusal> {
     let failed = |error| services.storage_failed(error);
     let (refusal, whom) = match judged {
         Ok(Holds { whom, with }) if is_let_in(services, db, whom).await? => {
@@ -147,11 +156,11 @@ async fn settle(services: &Services, client: &Client, db: &mut Connection, judge
                 Used::Passkey(passkey, after) => {
                     let noted = credentials::note_use(db, &passkey, after.sign_count, after.backed_up, Some(&after.webauthn), now);
                     let twice = || Refusal::new(Code::BadRequest, "This passkey was used twice at the same moment. Try again.");
-                    if noted.await.map_err(failed)? { Ok(whom) } else { Err(twice()) }
+                    if noted.await.map_err(failed)? { Ok(Verified { whom, by: passkey.id }) } else { Err(twice()) }
                 }
                 Used::Key(id) => {
                     if credentials::note_key_use(db, id, now).await.map_err(failed)? {
-                        Ok(whom)
+                        Ok(Verified { whom, by: id })
                     } else {
                         Err(unknown())
                     }
@@ -232,9 +241,9 @@ pub(super) async fn start(backend: &RequestBackend) -> Result<SignInChallenge, R
 
 pub(super) async fn finish(backend: &RequestBackend, challenge: ChallengeId, response: Value) -> Result<(), Refusal> {
     let answer = Signature::read(response).map(Answer::Passkey).map_err(|error| refused(&error));
-    let whom = verify(&backend.services, &backend.client, challenge, answer).await?;
+    let Verified { whom, by } = verify(&backend.services, &backend.client, challenge, answer).await?;
     // The session takes a connection of its own: whoever holds one while waiting for another can wait for ever.
-    backend.begin_session(whom).await
+    backend.begin_session(whom, Some(by)).await
 }
 
 pub(super) async fn sign_out(backend: &RequestBackend) -> Result<(), Refusal> {

@@ -1,6 +1,6 @@
 //! Actions that were prepared: documents that wait for their signature.
 
-use super::{Connection, StorageError, parse, time};
+use super::{Connection, StorageError, in_steps, parse, time};
 use app::domain::{
     id::{ActionId, OrganizationId, UserId},
     time::Timestamp,
@@ -149,10 +149,6 @@ pub async fn mark_executed(db: &mut Connection, id: ActionId) -> Result<bool, St
 /// # Errors
 /// When the database fails.
 pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done = sqlx::query("DELETE FROM actions WHERE id IN (SELECT id FROM actions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
-        .bind(before.as_millis())
-        .bind(at_most)
-        .execute(db)
-        .await?;
-    Ok(done.rows_affected())
+    let statement = "DELETE FROM actions WHERE id IN (SELECT id FROM actions WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }

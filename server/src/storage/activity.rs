@@ -1,6 +1,6 @@
 //! Activity: what happened around accounts, apart from history.
 
-use super::{Connection, StorageError, time};
+use super::{Connection, StorageError, in_steps, time};
 use app::domain::{
     activity::ActivityKind,
     id::{ActivityId, OrganizationId, UserId},
@@ -78,11 +78,6 @@ pub async fn newest(db: &mut Connection, organization: OrganizationId, user: Use
 /// # Errors
 /// When the database fails.
 pub async fn remove_before(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done =
-        sqlx::query("DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE happened_at < $1 ORDER BY happened_at LIMIT $2)")
-            .bind(before.as_millis())
-            .bind(at_most)
-            .execute(db)
-            .await?;
-    Ok(done.rows_affected())
+    let statement = "DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE happened_at < $1 ORDER BY happened_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }

@@ -1,6 +1,6 @@
 //! WebAuthn challenges that wait for their answer.
 
-use super::{Connection, StorageError};
+use super::{Connection, StorageError, in_steps};
 use app::domain::{id::ChallengeId, time::Timestamp};
 
 /// Writes a challenge with the state of its ceremony (JSON of webauthn-rs).
@@ -56,11 +56,6 @@ pub async fn take(db: &mut Connection, id: ChallengeId, now: Timestamp) -> Resul
 /// # Errors
 /// When the database fails.
 pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done =
-        sqlx::query("DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
-            .bind(before.as_millis())
-            .bind(at_most)
-            .execute(db)
-            .await?;
-    Ok(done.rows_affected())
+    let statement = "DELETE FROM challenges WHERE id IN (SELECT id FROM challenges WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }

@@ -6,7 +6,7 @@ use app::{
     domain::{
         credential::CredentialKind,
         id::{CredentialId, OrganizationId, UserId},
-        text::KeyId,
+        text::{EmailAddress, KeyId},
         time::Timestamp,
     },
 };
@@ -271,6 +271,22 @@ pub async fn allowed_keys(db: &mut Connection, organization: OrganizationId, use
     )
     .bind(organization.to_string())
     .bind(user.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The ids of the same keys, by their owner's address. It does as much for an address that nobody has as for somebody without keys.
+///
+/// # Errors
+/// When the database fails.
+pub async fn keys_by_email(db: &mut Connection, organization: OrganizationId, email: &EmailAddress) -> Result<Vec<String>, StorageError> {
+    let rows: Vec<(String,)> = sqlx::query_as(
+        "SELECT c.credential_id FROM users u JOIN credentials c ON c.user_id = u.id
+         WHERE u.organization_id = $1 AND u.email_key = $2 AND c.kind = 'Key' AND c.deactivated_at IS NULL ORDER BY c.created_at, c.id",
+    )
+    .bind(organization.to_string())
+    .bind(email.key())
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())

@@ -1,6 +1,6 @@
 //! How often is too often, counted for all servers of this database.
 
-use super::{Connection, StorageError, time};
+use super::{Connection, StorageError, in_steps, time};
 use app::domain::time::Timestamp;
 use std::time::Duration;
 
@@ -44,12 +44,7 @@ pub async fn take(db: &mut Connection, id: &str, rate: Rate, now: Timestamp) -> 
 /// # Errors
 /// When the database fails.
 pub async fn remove_clear(db: &mut Connection, now: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done = sqlx::query(
-        "DELETE FROM limits WHERE id IN (SELECT id FROM limits WHERE clear_at < $1 ORDER BY clear_at LIMIT $2) AND clear_at < $1",
-    )
-    .bind(now.as_millis())
-    .bind(at_most)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+    let statement =
+        "DELETE FROM limits WHERE id IN (SELECT id FROM limits WHERE clear_at < $1 ORDER BY clear_at LIMIT $2) AND clear_at < $1";
+    in_steps(db, statement, now, at_most).await
 }

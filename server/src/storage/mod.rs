@@ -34,7 +34,10 @@ use sqlx::{
     pool::PoolConnection,
     query::Query,
 };
+#[cfg(unix)]
+use std::os::unix::fs::OpenOptionsExt;
 use std::{
+    fs::OpenOptions,
     ops::{Deref, DerefMut},
     str::FromStr,
     sync::Arc,
@@ -205,7 +208,10 @@ pub struct Storage {
 impl Storage {
     /// How long a statement waits for a lock or a connection before it is [`StorageError::Unavailable`].
     const PATIENCE: Duration = Duration::from_secs(5);
+    /// PostgreSQL's.
     const CONNECTIONS: u32 = 16;
+    /// SQLite's: each is a thread and a cache, and no more of them read at a time than there are processors.
+    const READERS: u32 = 8;
 
     /// Opens the database and brings its schema up to date.
     ///
@@ -217,6 +223,7 @@ impl Storage {
             DatabaseUrl::Sqlite(url) => (with_mode(url), true),
             DatabaseUrl::Postgres(url) => (url.to_string(), false),
         };
+        make_private(url)?;
         let storage = if is_sqlite {
             // A pool tries for a while and doesn't say in the end what was wrong; this does.
             let mut first = AnyConnection::connect(&address).await?;
@@ -226,7 +233,7 @@ impl Storage {
             first.close().await?;
             let writing = open_pool(&address, 1, &[SQLITE, WRITER].concat()).await?;
             MIGRATIONS.run(&writing).await?;
-            let pool = open_pool(&address, Self::CONNECTIONS, &[SQLITE, &["PRAGMA query_only = ON"]].concat()).await?;
+            let pool = open_pool(&address, Self::READERS, &[SQLITE, READER].concat()).await?;
             Self { pool, writer: Some(Writer::new(writing)) }
         } else {
             let pool = open_pool(&address, Self::CONNECTIONS, POSTGRES).await?;
@@ -294,6 +301,8 @@ const SQLITE: &[&str] = &["PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = W
 /// After so many pages, of 4 kB, what is in the log goes into the database's file. A page that was written many times goes there once, so
 /// seldom costs less than often; and it takes as long to start again after a crash.
 const WRITER: &[&str] = &["PRAGMA foreign_keys = ON", "PRAGMA wal_autocheckpoint = 8000"];
+/// A cache of 1 MB: behind it are those of the operating system, which all of them share.
+const READER: &[&str] = &["PRAGMA query_only = ON", "PRAGMA cache_size = -1000"];
 const POSTGRES: &[&str] = &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"];
 
 async fn open_pool(address: &str, connections: u32, settings: &[&'static str]) -> Result<AnyPool, sqlx::Error> {
@@ -311,6 +320,12 @@ async fn open_pool(address: &str, connections: u32, settings: &[&'static str]) -
         })
     });
     options.connect(address).await
+}
+
+/// Runs a statement that removes some of what ran out before a time (`$1`), at most so many rows (`$2`); how many they were.
+async fn in_steps(db: &mut Connection, statement: &'static str, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
+    let done = sqlx::query(statement).bind(before.as_millis()).bind(at_most).execute(db).await?;
+    Ok(done.rows_affected())
 }
 
 /// Runs statements that belong together; each may use any of the values bound. SQLite takes all of them at once, because handing one
@@ -342,6 +357,18 @@ pub async fn commit(transaction: Transaction) -> Result<(), StorageError> {
         }),
         Kind::Shared(turn) => turn.commit().await,
     }
+}
+
+/// Makes a new SQLite file its owner's alone, in whatever folder; SQLite gives the files beside it the same mode.
+fn make_private(url: &DatabaseUrl) -> Result<(), StorageError> {
+    let Some(file) = url.file()? else { return Ok(()) };
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    options.mode(0o600);
+    // What is in the way, SQLite says.
+    let _ = options.open(file);
+    Ok(())
 }
 
 /// Creates the file where there is none, unless the URL says otherwise.

@@ -1,6 +1,6 @@
 //! Organizations.
 
-use super::{Connection, StorageError, parse};
+use super::{Connection, StorageError, in_steps, parse};
 use app::domain::{id::OrganizationId, text::OrganizationName, time::Timestamp};
 
 /// Writes a new organization, not active yet.
@@ -59,8 +59,7 @@ pub async fn another_is_active(db: &mut Connection, than: Option<OrganizationId>
 pub async fn remove_never_activated(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
     let statement = "DELETE FROM organizations WHERE activated_at IS NULL AND id IN
          (SELECT id FROM organizations WHERE activated_at IS NULL AND created_at < $1 ORDER BY created_at LIMIT $2)";
-    let done = sqlx::query(statement).bind(before.as_millis()).bind(at_most).execute(db).await?;
-    Ok(done.rows_affected())
+    in_steps(db, statement, before, at_most).await
 }
 
 /// The name of an active organization.

@@ -1,6 +1,6 @@
 //! The outbox: mails that were promised in a transaction and are delivered after it.
 
-use super::{Connection, StorageError, parse, time};
+use super::{Connection, StorageError, in_steps, parse, time};
 use app::domain::{
     id::{MailId, OrganizationId, UserId},
     text::EmailAddress,
@@ -256,15 +256,9 @@ pub async fn waiting(db: &mut Connection, now: Timestamp) -> Result<Vec<QueuedMa
 /// # Errors
 /// When the database fails.
 pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done = sqlx::query(
-        "UPDATE outbox SET refused_at = $1, sealed = NULL, last_answer = COALESCE(last_answer, 'never sent')
-         WHERE id IN (SELECT id FROM outbox WHERE sealed IS NOT NULL AND expires_at < $1 ORDER BY expires_at LIMIT $2)",
-    )
-    .bind(before.as_millis())
-    .bind(at_most)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+    let statement = "UPDATE outbox SET refused_at = $1, sealed = NULL, last_answer = COALESCE(last_answer, 'never sent')
+         WHERE id IN (SELECT id FROM outbox WHERE sealed IS NOT NULL AND expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }
 
 /// Removes mails that were written before this time and whose text is gone, at most so many; how many.
@@ -272,12 +266,7 @@ pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64
 /// # Errors
 /// When the database fails.
 pub async fn remove_before(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done = sqlx::query(
-        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < $1 AND sealed IS NULL ORDER BY created_at LIMIT $2)",
-    )
-    .bind(before.as_millis())
-    .bind(at_most)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+    let statement =
+        "DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE created_at < $1 AND sealed IS NULL ORDER BY created_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }

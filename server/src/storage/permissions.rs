@@ -97,7 +97,7 @@ impl TryFrom<Row> for PermissionFacts {
     }
 }
 
-fn parse_name(text: &str) -> Result<PermissionName, StorageError> {
+pub(super) fn parse_name(text: &str) -> Result<PermissionName, StorageError> {
     PermissionName::parse(text).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "name" })
 }
 
@@ -105,7 +105,7 @@ pub(super) fn parse_operations(json: &str) -> Result<Operations, StorageError> {
     serde_json::from_str(json).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "operations" })
 }
 
-fn parse_version(number: i64) -> Result<u64, StorageError> {
+pub(super) fn parse_version(number: i64) -> Result<u64, StorageError> {
     u64::try_from(number).map_err(|_| StorageError::Inconsistent { table: "permissions", column: "version" })
 }
 

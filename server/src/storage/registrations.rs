@@ -1,11 +1,12 @@
 //! Codes that are mailed, and the registrations that begin when one was typed.
 
-use super::{Connection, StorageError, parse, run_together, time};
+use super::{Connection, StorageError, in_steps, parse, places, run_together, time};
 use app::domain::{
     id::{CodeId, OrganizationId, RegistrationId, UserId},
     text::EmailAddress,
     time::Timestamp,
 };
+use sqlx::AssertSqlSafe;
 
 /// A registration code, of which only a slow hash is kept.
 #[derive(Debug, Clone)]
@@ -152,18 +153,22 @@ pub async fn live_codes(db: &mut Connection, email: &EmailAddress, purpose: Purp
         .collect()
 }
 
-/// Takes one try of a live code before it is compared, so that tries at the same time can't go beyond the limit; whether
-/// one was left.
+/// Stands where there is no code.
+pub const NO_CODE: CodeId = CodeId::from_bytes([0; 16]);
+
+/// Takes one try of each of these codes that is live, before they are compared, so that tries at the same time can't go beyond
+/// the limit; which of them had one left. It is one statement, whether there is any code or none.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn take_try(db: &mut Connection, code: CodeId, limit: i64) -> Result<bool, StorageError> {
-    let done = sqlx::query("UPDATE registration_codes SET tries = tries + 1 WHERE id = $1 AND tries < $2 AND ended_at IS NULL")
-        .bind(code.to_string())
-        .bind(limit)
-        .execute(db)
-        .await?;
-    Ok(done.rows_affected() == 1)
+pub async fn take_tries<const N: usize>(db: &mut Connection, codes: [CodeId; N], limit: i64) -> Result<Vec<CodeId>, StorageError> {
+    let statement = format!(
+        "UPDATE registration_codes SET tries = tries + 1 WHERE tries < $1 AND ended_at IS NULL AND id IN ({}) RETURNING id",
+        places(2, N)
+    );
+    let query = sqlx::query_as(AssertSqlSafe(statement)).bind(limit);
+    let rows: Vec<(String,)> = codes.iter().fold(query, |query, code| query.bind(code.to_string())).fetch_all(db).await?;
+    rows.iter().map(|(id,)| parse(id, "registration_codes", "id")).collect()
 }
 
 /// Gives a try back, after the code was typed rightly.
@@ -420,7 +425,7 @@ pub async fn end_of_user(db: &mut Connection, user: UserId, now: Timestamp) -> R
 ///
 /// # Errors
 /// When the database fails.
-pub async fn end_all(db: &mut Connection, user: UserId, now: Timestamp) -> Result<(), StorageError> {
+pub async fn end_enrolment(db: &mut Connection, user: UserId, now: Timestamp) -> Result<(), StorageError> {
     run_together(
         db,
         [
@@ -438,18 +443,12 @@ pub async fn end_all(db: &mut Connection, user: UserId, now: Timestamp) -> Resul
 /// # Errors
 /// When the database fails.
 pub async fn remove_old_codes(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done = sqlx::query(
-        "DELETE FROM registration_codes WHERE id IN (
+    let statement = "DELETE FROM registration_codes WHERE id IN (
              SELECT c.id FROM registration_codes c JOIN users u ON u.id = c.user_id
              WHERE c.expires_at < $1 AND (u.registered_at IS NOT NULL OR EXISTS (
                  SELECT 1 FROM registration_codes newer WHERE newer.user_id = c.user_id AND newer.created_at > c.created_at))
-             ORDER BY c.expires_at LIMIT $2)",
-    )
-    .bind(before.as_millis())
-    .bind(at_most)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+             ORDER BY c.expires_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }
 
 /// Removes registrations that ran out before this time, at most so many; how many.
@@ -457,12 +456,7 @@ pub async fn remove_old_codes(db: &mut Connection, before: Timestamp, at_most: i
 /// # Errors
 /// When the database fails.
 pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done = sqlx::query(
-        "DELETE FROM registrations WHERE id IN (SELECT id FROM registrations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
-    )
-    .bind(before.as_millis())
-    .bind(at_most)
-    .execute(db)
-    .await?;
-    Ok(done.rows_affected())
+    let statement =
+        "DELETE FROM registrations WHERE id IN (SELECT id FROM registrations WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }

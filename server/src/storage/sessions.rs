@@ -2,9 +2,10 @@
 
 use super::{Connection, StorageError, run_together, time};
 use app::domain::{
-    id::{OrganizationId, UserId},
+    id::{CredentialId, OrganizationId, UserId},
     time::Timestamp,
 };
+use sqlx::AssertSqlSafe;
 
 /// A session's row.
 #[derive(Debug, Clone)]
@@ -27,28 +28,36 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
-/// Writes a new session.
+/// What a user who signs in must be, with what they signed in with: who was shut out since that was verified isn't let in. Call
+/// [`users::note_seen`](super::users::note_seen) before it, in the same transaction.
+pub(super) const IS_LET_IN: &str = "EXISTS (
+    SELECT 1 FROM users u WHERE u.organization_id = $3 AND u.id = $2 AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL
+    AND ($1 = '' OR EXISTS (SELECT 1 FROM credentials c WHERE c.id = $1 AND c.user_id = u.id AND c.deactivated_at IS NULL)))";
+
+/// Writes a new session; whether its user is let in still, by this credential where it was one.
 ///
 /// # Errors
 /// [`StorageError::Conflict`] when the id is taken.
-pub async fn insert(db: &mut Connection, session: &Session) -> Result<(), StorageError> {
+pub async fn insert(db: &mut Connection, session: &Session, by: Option<CredentialId>) -> Result<bool, StorageError> {
     let (organization, user) = split(session.user);
-    sqlx::query(
-        "INSERT INTO sessions (id_hash, user_id, organization_id, data, address, user_agent, created_at, last_seen_at, expires_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(&session.id_hash)
-    .bind(user)
-    .bind(organization)
-    .bind(&session.data)
-    .bind(&session.address)
-    .bind(&session.user_agent)
-    .bind(session.created_at.as_millis())
-    .bind(session.last_seen_at.as_millis())
-    .bind(session.expires_at.as_millis())
-    .execute(db)
-    .await?;
-    Ok(())
+    let statement = format!(
+        "INSERT INTO sessions (user_id, organization_id, id_hash, data, address, user_agent, created_at, last_seen_at, expires_at)
+         SELECT $2, $3, $4, $5, $6, $7, $8, $9, $10 WHERE $2 IS NULL OR {IS_LET_IN}"
+    );
+    let done = sqlx::query(AssertSqlSafe(statement))
+        .bind(by.map(|id| id.to_string()).unwrap_or_default())
+        .bind(user)
+        .bind(organization)
+        .bind(&session.id_hash)
+        .bind(&session.data)
+        .bind(&session.address)
+        .bind(&session.user_agent)
+        .bind(session.created_at.as_millis())
+        .bind(session.last_seen_at.as_millis())
+        .bind(session.expires_at.as_millis())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// Writes what changed; whether the session still was there. One that was ended meanwhile isn't brought back.

@@ -4,12 +4,13 @@ use super::{
     Connection, StorageError,
     identities::{handle, kind},
     parse,
+    permissions::{parse_name, parse_operations, parse_version},
 };
 use app::{
     action::history::state::{Permission, State, User},
     domain::{
         id::{CredentialId, OrganizationId, PermissionId, UserId},
-        text::{ExternalId, OrganizationName, PermissionName},
+        text::{ExternalId, OrganizationName},
         user::UserStatus,
     },
 };
@@ -146,11 +147,10 @@ async fn permissions(db: &mut Connection, organization: OrganizationId) -> Resul
 }
 
 fn permission(row: &PermissionRow) -> Result<(PermissionId, Permission), StorageError> {
-    let unreadable = |column| StorageError::Inconsistent { table: "permissions", column };
     let permission = Permission {
-        name: PermissionName::parse(&row.name).map_err(|_| unreadable("name"))?,
-        operations: serde_json::from_str(&row.operations).map_err(|_| unreadable("operations"))?,
-        version: u64::try_from(row.version).map_err(|_| unreadable("version"))?,
+        name: parse_name(&row.name)?,
+        operations: parse_operations(&row.operations)?,
+        version: parse_version(row.version)?,
         is_managed: row.managed.is_some(),
         is_archived: row.archived_at.is_some(),
     };

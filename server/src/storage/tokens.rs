@@ -1,10 +1,11 @@
 //! Tokens of the API: which were given out, and still count.
 
-use super::{Connection, StorageError, parse, time};
+use super::{Connection, StorageError, in_steps, parse, sessions::IS_LET_IN, time};
 use app::domain::{
-    id::{OrganizationId, TokenId, UserId},
+    id::{CredentialId, OrganizationId, TokenId, UserId},
     time::Timestamp,
 };
+use sqlx::AssertSqlSafe;
 
 /// How long a token lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +59,27 @@ pub async fn insert(db: &mut Connection, new: &Token) -> Result<(), StorageError
         .execute(db)
         .await?;
     Ok(())
+}
+
+/// Writes the token of somebody who signs in; whether they are let in still, by this credential where it was one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn insert_log_in(db: &mut Connection, new: &Token, by: Option<CredentialId>) -> Result<bool, StorageError> {
+    let statement = format!(
+        "INSERT INTO tokens (id, organization_id, user_id, kind, created_at, expires_at) SELECT $4, $3, $2, $5, $6, $7 WHERE {IS_LET_IN}"
+    );
+    let done = sqlx::query(AssertSqlSafe(statement))
+        .bind(by.map(|id| id.to_string()).unwrap_or_default())
+        .bind(new.user.to_string())
+        .bind(new.organization.to_string())
+        .bind(new.id.to_string())
+        .bind(new.kind.name())
+        .bind(new.created_at.as_millis())
+        .bind(new.expires_at.as_millis())
+        .execute(db)
+        .await?;
+    Ok(done.rows_affected() == 1)
 }
 
 /// The token with this id, unless it was revoked or ran out.
@@ -116,10 +138,6 @@ pub async fn delete(db: &mut Connection, organization: OrganizationId, id: Token
 /// # Errors
 /// When the database fails.
 pub async fn remove_expired(db: &mut Connection, before: Timestamp, at_most: i64) -> Result<u64, StorageError> {
-    let done = sqlx::query("DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)")
-        .bind(before.as_millis())
-        .bind(at_most)
-        .execute(db)
-        .await?;
-    Ok(done.rows_affected())
+    let statement = "DELETE FROM tokens WHERE id IN (SELECT id FROM tokens WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)";
+    in_steps(db, statement, before, at_most).await
 }

@@ -106,6 +106,9 @@ impl TryFrom<Row> for User {
 /// People; programs are in [`super::identities`].
 const PEOPLE: &str = "u.kind IN ('CustomerEmployee', 'EndUser')";
 
+/// The id that is looked for in place of a user's who isn't there: with it, as many statements run, and they find nothing.
+pub const NOBODY: UserId = UserId::from_bytes([0; 16]);
+
 /// A user to write.
 #[derive(Debug, Clone, Copy)]
 pub struct NewUser<'a> {
@@ -276,6 +279,20 @@ pub async fn begin_anew(db: &mut Connection, organization: OrganizationId, id: U
 /// When the database fails.
 pub async fn delete(db: &mut Connection, organization: OrganizationId, id: UserId) -> Result<(), StorageError> {
     sqlx::query("DELETE FROM users WHERE organization_id = $1 AND id = $2")
+        .bind(organization.to_string())
+        .bind(id.to_string())
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// Lets nobody else alter a user until the transaction is over. Whoever signs in notes it here before their session is written: so that
+/// is written before whatever follows, or after the transaction, when it is seen what was ended.
+///
+/// # Errors
+/// When the database fails.
+pub async fn hold(db: &mut Connection, organization: OrganizationId, id: UserId) -> Result<(), StorageError> {
+    sqlx::query("UPDATE users SET last_seen_at = last_seen_at WHERE organization_id = $1 AND id = $2")
         .bind(organization.to_string())
         .bind(id.to_string())
         .execute(db)

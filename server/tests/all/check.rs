@@ -12,7 +12,8 @@ use server::action::Actor;
 use sqlx::AssertSqlSafe;
 use std::{
     collections::BTreeMap,
-    fs,
+    fs::{self, Permissions},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -336,6 +337,9 @@ async fn a_secret_that_does_not_fit_is_told(database: &TestDatabase) {
     assert!(!desk.path("data").exists());
     fs::create_dir(desk.path("data")).unwrap();
     fs::write(desk.path("data/secret"), SECRET).unwrap();
+    fs::set_permissions(desk.path("data/secret"), Permissions::from_mode(0o640)).unwrap();
+    desk.check().assert_only_wrong("data/secret can be read or changed by other users of this machine");
+    fs::set_permissions(desk.path("data/secret"), Permissions::from_mode(0o600)).unwrap();
     desk.check().assert_fine();
 }
 

@@ -63,10 +63,15 @@ async fn every_answer_has_the_security_headers(database: &TestDatabase) {
     app.run("UPDATE users SET email = 'broken by hand'").await;
     answers.push(("broken row", 500, person.browser.viewer().await));
     let busy = app.browser().at("192.0.2.7");
-    for _ in 0..60 {
-        busy.viewer().await;
+    let mut too_often = busy.viewer().await;
+    // On a slow machine a minute's worth takes longer than a moment, in which more is allowed.
+    for _ in 0..200 {
+        if too_often.status == 429 {
+            break;
+        }
+        too_often = busy.viewer().await;
     }
-    answers.push(("too often", 429, busy.viewer().await));
+    answers.push(("too often", 429, too_often));
     app.services.storage.close().await;
     answers.push(("no database", 503, stranger.start_sign_in().await));
     answers.push(("not healthy", 503, stranger.get("/health/ready").await));
@@ -79,7 +84,7 @@ async fn every_answer_has_the_security_headers(database: &TestDatabase) {
     assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
-fn lacking(answer: &Answer) -> Vec<String> {
+pub fn lacking(answer: &Answer) -> Vec<String> {
     let expected = [
         ("x-content-type-options", "nosniff"),
         ("referrer-policy", "same-origin"),
@@ -125,7 +130,8 @@ async fn pages_allow_no_script_but_their_own(database: &TestDatabase) {
         assert_eq!(
             policy.replace(&nonce, "NONCE"),
             "default-src 'none'; script-src 'nonce-NONCE' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; \
-             font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; manifest-src 'self'"
+             font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; manifest-src 'self'; \
+             require-trusted-types-for 'script'; trusted-types default; report-uri /csp-report"
         );
         for script in page.text().split("<script").skip(1) {
             assert!(

@@ -1,18 +1,23 @@
 //! Organizations never meet: what belongs to one is worth nothing with another one's ids.
 
-use crate::support::{
-    answer::{Answer, DONE, refused},
-    app::TestApp,
-    browser::Browser,
-    company::Company,
-    database::TestDatabase,
-    person::code_in,
-    signing::{create_permission, create_user},
+use crate::{
+    api::programs::Program,
+    support::{
+        answer::{Answer, DONE, refused},
+        app::TestApp,
+        browser::Browser,
+        company::Company,
+        database::TestDatabase,
+        device::base64url,
+        key::KeyPair,
+        person::code_in,
+        signing::{create_permission, create_user},
+    },
 };
 use app::{
     action::change::{Change, UserRef},
     domain::{
-        id::{ActionId, AssignmentId, CredentialId, OrganizationId, PermissionId, UserId},
+        id::{ActionId, AssignmentId, ChallengeId, CredentialId, EntryId, OrganizationId, PermissionId, UserId},
         operation::Operation,
         text::EmailAddress,
     },
@@ -23,9 +28,10 @@ use app::{
         permissions::PermissionList,
     },
 };
+use axum::http::Method;
 use serde_json::{Value, json};
 use server::storage::{credentials, users};
-use std::{fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 on_both_databases!(
     a_code_is_worth_nothing_in_another_organization,
@@ -35,6 +41,7 @@ on_both_databases!(
     a_session_that_names_another_organization_is_nobodys,
     every_server_function_finds_of_another_organization_what_it_finds_of_nothing,
     every_page_finds_of_another_organization_what_it_finds_of_nothing,
+    every_call_of_the_api_finds_of_another_organization_what_it_finds_of_nothing,
     every_change_that_names_anything_of_another_organization_is_refused,
     what_another_organization_has_is_free_to_take,
     lists_and_exports_hold_nothing_of_another_organization,
@@ -197,7 +204,7 @@ fn functions_with_arguments() -> Vec<String> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let source = fs::read_to_string(entry.unwrap().path()).unwrap();
-        for function in source.split("#[server(").skip(1) {
+        for function in source.split("\n#[server(").skip(1) {
             let endpoint = function.split("endpoint = \"").nth(1).unwrap().split('"').next().unwrap();
             let arguments = function.split("pub async fn").nth(1).unwrap().split_once('(').unwrap().1.split(')').next().unwrap();
             if !arguments.trim().is_empty() {
@@ -354,6 +361,258 @@ fn without_nonce(page: &Answer) -> String {
     page.text().replace(nonce, "NONCE")
 }
 
+/// What programs name beside [`Ids`].
+struct Named {
+    ids: Ids,
+    /// The address of a customer.
+    customer: String,
+    /// A challenge for a new credential.
+    challenge: Value,
+    /// What they call the key that is over it.
+    key: KeyPair,
+    /// Behind which a list goes on.
+    cursor: String,
+}
+
+impl Named {
+    /// What this company's admin has.
+    async fn of(app: &TestApp, company: &mut Company, last_entry: u64) -> Self {
+        let caller = app.caller(&mut company.admin).await;
+        let challenge = caller.send(caller.request(Method::POST, "/auth/credentials/init"), r#"{"kind":"Key"}"#).await.answer();
+        let customer = company.customer.handle.as_str();
+        let cursor = base64url(customer.as_bytes());
+        Self { ids: Ids::of(company, last_entry), customer: customer.to_owned(), challenge, key: KeyPair::ed25519(), cursor }
+    }
+
+    fn of_nothing() -> Self {
+        Self {
+            ids: Ids::of_nothing(),
+            customer: "nobody@nowhere.example".to_owned(),
+            challenge: json!({ "challenge": base64url(&[0x5a; 32]), "challengeIdentifier": ChallengeId::from_bytes([0x5a; 16]) }),
+            key: KeyPair::ed25519(),
+            cursor: base64url(b"nobody@nowhere.example"),
+        }
+    }
+
+    /// A path of the API with these ids in its places.
+    fn at(&self, pattern: &str) -> String {
+        let Ids { organization, user, permission, assignment, robot, token, index, .. } = &self.ids;
+        let parts = pattern.split('/').map(|part| match part {
+            "{userId}" => user.to_string(),
+            "{permissionId}" => permission.to_string(),
+            "{assignmentId}" => assignment.to_string(),
+            "{serviceAccountId}" => robot.to_string(),
+            "{tokenId}" => token.to_string(),
+            "{id}" => EntryId::new(*organization, *index).to_string(),
+            "{index}" => index.to_string(),
+            place if place.starts_with('{') => panic!("{pattern}: say here what another organization has for {place}"),
+            word => word.to_owned(),
+        });
+        parts.collect::<Vec<_>>().join("/")
+    }
+
+    /// A text without them.
+    fn hidden(&self, text: &str) -> String {
+        let Ids { organization, user, permission, assignment, credential, robot, token, action, index } = &self.ids;
+        let ids = [
+            organization.to_string(),
+            user.to_string(),
+            permission.to_string(),
+            assignment.to_string(),
+            credential.to_string(),
+            robot.to_string(),
+            token.to_string(),
+            action.to_string(),
+            self.customer.clone(),
+        ];
+        let text = ids.iter().fold(text.to_owned(), |text, id| text.replace(id, "ID"));
+        text.replace(&(index + 1).to_string(), "INDEX").replace(&index.to_string(), "INDEX")
+    }
+}
+
+/// How a call is made that names what others have: paths, and bodies to each. What is missing here is asked of its path alone, which must
+/// have a place for an id.
+fn calls(method: &str, pattern: &str, home: &Company, others: &Named) -> Vec<(String, Value)> {
+    let (ids, ours) = (&others.ids, Ids::of(home, 0));
+    let at_home = |patterns: &str| {
+        let Ids { permission, assignment, .. } = &ours;
+        patterns.replace("{permissionId}", &permission.to_string()).replace("{assignmentId}", &assignment.to_string())
+    };
+    let asked = |path: &str, body: Value| vec![(path.to_owned(), body)];
+    let someone = |username: &str| json!({ "orgId": ids.organization, "username": username });
+    let program = |name: &str| json!({ "name": name, "publicKey": others.key.pem(), "permissionId": ids.permission });
+    let admin = home.admin.email.as_str();
+    match (method, pattern) {
+        // They name nothing of an organization: what they make is new, or the caller's own, or it is whoever has the code or the
+        // temporary token. Announcing is what all signed calls do here. Whose challenges and signatures count is tried in `api::log_in`
+        // and `api::signing`.
+        ("GET", "/auth/credentials" | "/countersign/v1/checkpoint" | "/countersign/v1/health" | "/countersign/v1/version")
+        | (
+            "POST",
+            "/auth/registration"
+            | "/auth/registration/enduser"
+            | "/auth/registration/delegated"
+            | "/auth/recover/user"
+            | "/auth/credentials/code"
+            | "/auth/credentials/code/init"
+            | "/auth/credentials/init"
+            | "/auth/users"
+            | "/permissions"
+            | "/auth/login"
+            | "/auth/action/init",
+        )
+        | ("PUT", "/auth/logout") => Vec::new(),
+
+        ("POST", "/auth/registration/init") => {
+            let mut body = someone(home.invited.handle.as_str());
+            body["registrationCode"] = json!("1111 2222 3333 4444");
+            asked(pattern, body)
+        }
+        ("PUT", "/auth/registration/code") => asked(pattern, someone(home.invited.handle.as_str())),
+        ("POST", "/auth/login/init" | "/auth/recover/user/code") => asked(pattern, someone(admin)),
+        ("POST", "/auth/recover/user/init") => {
+            let mut body = someone(admin);
+            body["verificationCode"] = json!("1111 2222 3333 4444");
+            body["credentialId"] = json!(ids.credential);
+            asked(pattern, body)
+        }
+        ("POST", "/auth/action") => {
+            let assertion = json!({ "kind": "Key", "credentialAssertion": others.key.assertion(&base64url(&[7; 32])) });
+            asked(pattern, json!({ "challengeIdentifier": ids.action, "firstFactor": assertion }))
+        }
+        ("POST", "/auth/credentials" | "/auth/credentials/code/verify") => {
+            let body = json!({
+                "credentialKind": "Key",
+                "credentialName": "New key",
+                "credentialInfo": others.key.info(others.challenge["challenge"].as_str().unwrap()),
+                "challengeIdentifier": others.challenge["challengeIdentifier"],
+            });
+            asked(pattern, body)
+        }
+        ("PUT", "/auth/credentials/activate" | "/auth/credentials/deactivate") => {
+            asked(pattern, json!({ "credentialUuid": ids.credential }))
+        }
+        ("POST", "/auth/login/delegated") => asked(pattern, json!({ "username": others.customer })),
+        ("POST", "/auth/recover/user/delegated") => {
+            let whose = |username: &str| (pattern.to_owned(), json!({ "username": username, "credentialId": ids.credential }));
+            vec![whose(&others.customer), whose(home.customer.handle.as_str())]
+        }
+        ("POST", "/auth/service-accounts" | "/auth/pats") => asked(pattern, program("New program")),
+        ("POST", "/permissions/{permissionId}/assignments") => vec![
+            (others.at(pattern), json!({ "identityId": ours.user })),
+            (at_home(pattern), json!({ "identityId": ids.user })),
+            (at_home(pattern), json!({ "identityId": ids.robot })),
+            (at_home(pattern), json!({ "identityId": ids.token })),
+        ],
+        ("DELETE", "/permissions/{permissionId}/assignments/{assignmentId}") => vec![
+            (others.at(pattern), json!({})),
+            (others.at(&pattern.replace("{assignmentId}", &ours.assignment.to_string())), json!({})),
+            (others.at(&pattern.replace("{permissionId}", &ours.permission.to_string())), json!({})),
+        ],
+        ("PUT", "/permissions/{permissionId}") => asked(&others.at(pattern), json!({ "name": "New name" })),
+        ("PUT", "/permissions/{permissionId}/archive") => asked(&others.at(pattern), json!({ "isArchived": true })),
+        ("PUT", "/auth/service-accounts/{serviceAccountId}" | "/auth/pats/{tokenId}") => {
+            asked(&others.at(pattern), json!({ "name": "New name" }))
+        }
+        ("PUT", "/auth/users/{userId}") => asked(&others.at(pattern), json!({ "isSSORequired": false })),
+
+        ("GET", "/auth/users" | "/auth/service-accounts" | "/auth/pats" | "/permissions") => {
+            asked(&format!("{pattern}?paginationToken={}", others.cursor), json!({}))
+        }
+        ("GET", "/auth/action/logs") => {
+            let always = "startTime=2000-01-01T00:00:00Z&endTime=2200-01-01T00:00:00Z";
+            asked(&format!("{pattern}?{always}&userId={}", ids.user), json!({}))
+        }
+        ("GET", "/countersign/v1/history") => asked(&format!("{pattern}?from={}", ids.index + 1), json!({})),
+        ("GET", "/countersign/v1/consistency") => asked(&format!("{pattern}?from=1&to={}", ids.index + 1), json!({})),
+        (_, path) if path.contains('{') => asked(&others.at(path), json!({})),
+        _ => panic!("{method} {pattern}: ask it here for what another organization has"),
+    }
+}
+
+/// Every call that the API describes, and whether it is signed.
+fn described() -> Vec<(String, String, bool)> {
+    let description = serde_json::to_value(server::api::description()).unwrap();
+    let mut calls = Vec::new();
+    for (path, methods) in description["paths"].as_object().unwrap() {
+        for (method, call) in methods.as_object().unwrap() {
+            calls.push((method.to_uppercase(), path.clone(), call["parameters"].to_string().contains("X-DFNS-USERACTION")));
+        }
+    }
+    assert!(calls.len() >= 55, "{calls:?}");
+    calls
+}
+
+/// What is answered, but for what was asked and what is new with every answer.
+fn heard_by_a_program(answer: &Answer, asked: &Named) -> (u16, Value) {
+    let mut body: Value = serde_json::from_str(&asked.hidden(answer.text())).unwrap_or_else(|_| json!(answer.text()));
+    if let Some(error) = body.get_mut("error").and_then(Value::as_object_mut) {
+        error.remove("id");
+    }
+    // Of a log-in, that it has the same form is looked at in `api::log_in`.
+    for new in ["challenge", "challengeIdentifier", "allowCredentials"] {
+        if let Some(members) = body.as_object_mut() {
+            members.remove(new);
+        }
+    }
+    (answer.status.as_u16(), body)
+}
+
+async fn every_call_of_the_api_finds_of_another_organization_what_it_finds_of_nothing(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let (mut home, mut foreign) = two_companies(&app).await;
+    let last = app.export(foreign.admin.organization).await.0.len() as u64 - 1;
+    assert!(app.export(home.admin.organization).await.0.len() as u64 <= last, "the other history is longer");
+    let theirs = Named::of(&app, &mut foreign, last).await;
+    let nothing = Named::of_nothing();
+    let token = app.caller(&mut home.admin).await.token;
+    let before = standing(&app).await;
+    for (method, pattern, is_signed) in described() {
+        let mut heard = Vec::new();
+        for others in [&theirs, &nothing] {
+            let mut answers = Vec::new();
+            for (path, body) in calls(&method, &pattern, &home, others) {
+                let caller = Program::with(&app, &token, KeyPair::ed25519());
+                let method = Method::from_bytes(method.as_bytes()).unwrap();
+                let answer = if is_signed {
+                    caller.announce(method, &path, &body.to_string()).await
+                } else if method == Method::GET {
+                    caller.get(&path).await
+                } else {
+                    caller.send(caller.request(method, &path), &body.to_string()).await
+                };
+                assert!(tells_nothing(&answer), "{pattern}: {}", answer.text());
+                answers.push(heard_by_a_program(&answer, others));
+            }
+            heard.push(answers);
+        }
+        let goes_on =
+            method == "GET" && ["/auth/users", "/auth/service-accounts", "/auth/pats", "/permissions"].contains(&pattern.as_str());
+        let says_nothing = ["/auth/registration/code", "/auth/login/init", "/auth/recover/user/code", "/auth/action/logs"];
+        let is_answered = goes_on || says_nothing.contains(&pattern.as_str());
+        assert!(is_answered || heard[0].iter().all(|(status, _)| (400..500).contains(status)), "{method} {pattern}: {heard:?}");
+        // Where a list goes on is only a place in the alphabet.
+        if !goes_on {
+            assert_eq!(heard[0], heard[1], "{method} {pattern}");
+        }
+    }
+    app.settle().await;
+    for (table, rows) in standing(&app).await {
+        assert_eq!(rows, before[&table], "{table}");
+    }
+}
+
+/// What an organization is, and what it has had mailed; neither who was seen when nor what was asked for.
+async fn standing(app: &TestApp) -> BTreeMap<String, Vec<String>> {
+    let notes = ["actions", "challenges", "activity", "tokens"];
+    let mut tables = app.dump().await;
+    tables.retain(|table, _| !notes.contains(&table.as_str()));
+    for row in tables.values_mut().flatten() {
+        *row = row.split(' ').filter(|column| !column.starts_with("last_seen_at=")).collect::<Vec<_>>().join(" ");
+    }
+    tables
+}
+
 async fn every_change_that_names_anything_of_another_organization_is_refused(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let (mut home, foreign) = two_companies(&app).await;
@@ -429,7 +688,7 @@ async fn what_another_organization_has_is_free_to_take(database: &TestDatabase) 
 
 async fn lists_and_exports_hold_nothing_of_another_organization(database: &TestDatabase) {
     let app = TestApp::init(database).await;
-    let (home, foreign) = two_companies(&app).await;
+    let (mut home, foreign) = two_companies(&app).await;
     let browser = &home.admin.browser;
     let users = home.admin.users().await.users;
     assert_eq!(users.len(), 5);
@@ -444,18 +703,37 @@ async fn lists_and_exports_hold_nothing_of_another_organization(database: &TestD
     let history: HistoryPage = browser.call("history", &[]).await.done();
     let own = app.export(home.admin.organization).await.0;
     assert_eq!((history.size, history.lines.len()), (own.len() as u64, own.len()));
+    let theirs = Ids::of(&foreign, own.len() as u64);
     let pages = [
-        "/org",
-        "/org/users",
-        "/org/permissions",
-        "/org/service-accounts",
-        "/account/access-tokens",
-        "/org/history",
-        "/org/history/export",
+        "/org".to_owned(),
+        "/org/users".to_owned(),
+        format!("/org/users?q={}&status=active&after={}", theirs.user, theirs.user),
+        "/org/permissions".to_owned(),
+        format!("/org/permissions?after={}", theirs.permission),
+        format!("/org/permissions/{}?after={}", home.held.permission.id, theirs.user),
+        "/org/service-accounts".to_owned(),
+        format!("/org/service-accounts?after={}", theirs.robot),
+        "/account/access-tokens".to_owned(),
+        "/org/history".to_owned(),
+        format!("/org/history?before={}", theirs.index + 1),
+        "/org/history/export".to_owned(),
     ];
+    let mut answers = Vec::new();
     for path in pages {
-        let answer = browser.get(path).await;
-        assert_eq!(answer.status, 200, "{path}");
+        answers.push((browser.get(&path).await, path));
+    }
+    let caller = app.caller(&mut home.admin).await;
+    let always = "startTime=2000-01-01T00:00:00Z&endTime=2200-01-01T00:00:00Z";
+    for (_, pattern, _) in described().into_iter().filter(|(method, pattern, _)| method == "GET" && !pattern.contains('{')) {
+        let path = match pattern.as_str() {
+            "/auth/action/logs" => format!("{pattern}?{always}"),
+            "/countersign/v1/consistency" => format!("{pattern}?from=1&to=2"),
+            _ => pattern,
+        };
+        answers.push((caller.get(&path).await, path));
+    }
+    for (answer, path) in answers {
+        assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         assert!(tells_nothing(&answer) && !answer.text().contains(&foreign.admin.organization.to_string()), "{path}: {}", answer.text());
     }
 }

@@ -271,7 +271,7 @@ fn urls_are_read_or_refused_without_saying_the_password() {
     for (url, host, port, encryption) in [
         ("smtps://ada:hunter2@mail.example.org", "mail.example.org", 465, Encryption::Implicit),
         ("smtp://ada:hunter2@mail.example.org?tls=required", "mail.example.org", 587, Encryption::Required),
-        ("smtp://ada:hunter2@mail.example.org:2525/?tls=opportunistic", "mail.example.org", 2525, Encryption::Opportunistic),
+        ("smtp://mail.example.org:2525/?tls=opportunistic", "mail.example.org", 2525, Encryption::Opportunistic),
         ("smtp://mail.example.org", "mail.example.org", 25, Encryption::None),
         ("smtp://ada:hunter2@localhost:1025", "localhost", 1025, Encryption::None),
         ("smtp://ada:hunter2@[::1]:1025", "::1", 1025, Encryption::None),
@@ -285,6 +285,7 @@ fn urls_are_read_or_refused_without_saying_the_password() {
         ("https://ada:hunter2@mail.example.org", ServerUrlError::Scheme("https".into())),
         ("smtp://ada:hunter2@mail.example.org?tls=maybe", ServerUrlError::Tls("maybe".into())),
         ("smtp://ada:hunter2@mail.example.org", ServerUrlError::Unencrypted),
+        ("smtp://ada:hunter2@mail.example.org?tls=opportunistic", ServerUrlError::Unencrypted),
         ("smtps://ada:hunter2%@mail.example.org", ServerUrlError::Credentials),
         ("smtps://ada@mail.example.org", ServerUrlError::Credentials),
     ] {

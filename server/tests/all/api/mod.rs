@@ -9,7 +9,7 @@ mod http;
 mod log_in;
 mod logs;
 mod permissions;
-mod programs;
+pub(crate) mod programs;
 mod registration;
 mod signing;
 mod users;

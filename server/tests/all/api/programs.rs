@@ -38,7 +38,7 @@ const ACCOUNTS: &str = "/auth/service-accounts";
 const TOKENS: &str = "/auth/pats";
 
 /// Whoever calls with a token and signs with a key.
-pub(super) struct Program {
+pub(crate) struct Program {
     browser: Browser,
     pub(super) token: String,
     key: KeyPair,
@@ -52,23 +52,23 @@ impl Program {
     }
 
     /// Whoever has this token and this key.
-    pub(super) fn with(app: &TestApp, token: &str, key: KeyPair) -> Self {
+    pub(crate) fn with(app: &TestApp, token: &str, key: KeyPair) -> Self {
         Self { browser: app.browser(), token: token.to_owned(), key }
     }
 
-    fn request(&self, method: Method, path: &str) -> Builder {
+    pub(crate) fn request(&self, method: Method, path: &str) -> Builder {
         Request::builder().method(method).uri(path).header("authorization", format!("Bearer {}", self.token))
     }
 
-    async fn send(&self, request: Builder, body: &str) -> Answer {
+    pub(crate) async fn send(&self, request: Builder, body: &str) -> Answer {
         self.browser.send(request.header(CONTENT_TYPE, "application/json").body(Body::from(body.to_owned())).unwrap()).await
     }
 
-    pub(super) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.browser.send(self.request(Method::GET, path).body(Body::empty()).unwrap()).await
     }
 
-    pub(super) async fn announce(&self, method: Method, path: &str, body: &str) -> Answer {
+    pub(crate) async fn announce(&self, method: Method, path: &str, body: &str) -> Answer {
         let announced = json!({ "userActionPayload": body, "userActionHttpMethod": method.as_str(), "userActionHttpPath": path });
         self.send(self.request(Method::POST, "/auth/action/init"), &announced.to_string()).await
     }
@@ -85,7 +85,7 @@ impl Program {
     }
 
     /// The whole road; where it is refused already when it is announced, that refusal.
-    pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> Answer {
+    pub(crate) async fn call(&self, method: Method, path: &str, body: &Value) -> Answer {
         let body = body.to_string();
         let announced = self.announce(method.clone(), path, &body).await;
         if announced.status != StatusCode::OK {
@@ -114,7 +114,7 @@ fn new_program(name: &str, key: &KeyPair, permission: Option<&PermissionRow>) ->
 }
 
 /// A new service account, and what was shown of it.
-pub(super) async fn service_account(app: &TestApp, admin: &mut Person, name: &str, permission: &PermissionRow) -> (Program, Value) {
+pub(crate) async fn service_account(app: &TestApp, admin: &mut Person, name: &str, permission: &PermissionRow) -> (Program, Value) {
     let key = KeyPair::ed25519();
     let new = new_program(name, &key, Some(permission));
     let shown = app.caller(admin).await.call(Method::POST, ACCOUNTS, &new).await.answer();
@@ -122,7 +122,7 @@ pub(super) async fn service_account(app: &TestApp, admin: &mut Person, name: &st
 }
 
 /// A new access token, and what was shown of it.
-pub(super) async fn access_token(app: &TestApp, owner: &mut Person, name: &str, permission: Option<&PermissionRow>) -> (Program, Value) {
+pub(crate) async fn access_token(app: &TestApp, owner: &mut Person, name: &str, permission: Option<&PermissionRow>) -> (Program, Value) {
     let key = KeyPair::p256();
     let new = new_program(name, &key, permission);
     let shown = app.caller(owner).await.call(Method::POST, TOKENS, &new).await.answer();

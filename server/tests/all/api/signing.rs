@@ -1,14 +1,15 @@
 //! No change without a signature over exactly that change.
 
 use super::refused;
-use crate::support::{app::TestApp, caller::Caller, database::TestDatabase};
+use crate::support::{answer::Answer, app::TestApp, caller::Caller, database::TestDatabase};
 use axum::http::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 on_both_databases!(
     what_was_signed_is_what_is_executed,
     a_signature_is_used_once,
+    a_call_that_is_sent_again_gets_the_receipt_though_what_it_was_about_is_gone,
     nobody_uses_anothers_signature,
     signatures_run_out,
     a_query_belongs_to_what_is_signed,
@@ -16,6 +17,10 @@ on_both_databases!(
 );
 
 const BOB: &str = r#"{"email":"bob@example.org","kind":"CustomerEmployee","externalId":"4711"}"#;
+
+fn body(answer: &Answer) -> Value {
+    serde_json::from_str(answer.text()).unwrap()
+}
 
 async fn bob_is_there(caller: &Caller<'_>) -> bool {
     caller.get("/auth/users").await.text().contains("bob@example.org")
@@ -59,9 +64,35 @@ async fn a_signature_is_used_once(database: &TestDatabase) {
     let mut statuses = [one.status.as_u16(), other.status.as_u16()];
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 400], "{} {}", one.text(), other.text());
-    refused(&caller.show(Method::POST, "/auth/users", BOB, shown).await, 400, "AlreadyUsed");
+    // Whoever got no answer finds out that it was done, and as what.
+    let lost = caller.show(Method::POST, "/auth/users", BOB, shown).await;
+    refused(&lost, 400, "AlreadyUsed");
     let users = caller.get("/auth/users").await.answer();
     assert_eq!(users["items"].as_array().unwrap().len(), 2);
+    let receipt = &body(&lost)["error"]["receipt"];
+    app.verify(caller.organization).await;
+    let latest = app.export(caller.organization).await.0.len() - 1;
+    assert_eq!(receipt["index"], latest);
+    assert!(users["items"].as_array().unwrap().iter().any(|user| user["userId"] == receipt["created"]), "{receipt}");
+    assert!(receipt["checkpoint"] == caller.get("/countersign/v1/checkpoint").await.text(), "{receipt}");
+    // For another call than the one that was signed it is no receipt; nor for anybody else.
+    let eve = BOB.replace("bob@", "eve@");
+    refused(&caller.show(Method::POST, "/auth/users", &eve, shown).await, 403, "NotSigned");
+}
+
+async fn a_call_that_is_sent_again_gets_the_receipt_though_what_it_was_about_is_gone(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let mut ada = app.admin("ada@example.org").await;
+    let mut caller = app.caller(&mut ada).await;
+    let bob = caller.call(Method::POST, "/auth/users", &serde_json::from_str(BOB).unwrap()).await.answer();
+    let path = format!("/auth/users/{}", bob["userId"].as_str().unwrap());
+    let shown = caller.user_action(Method::DELETE, &path, "").await;
+    assert_eq!(caller.show(Method::DELETE, &path, "", &shown).await.status, StatusCode::OK);
+    // Also after the time in which it could have been executed.
+    app.advance(Duration::from_mins(6));
+    let again = caller.show(Method::DELETE, &path, "", &shown).await;
+    refused(&again, 400, "AlreadyUsed");
+    assert!(body(&again)["error"]["receipt"]["index"].is_u64(), "{}", again.text());
     app.verify(ada.organization).await;
 }
 

@@ -85,6 +85,8 @@ async fn what_can_not_be_right_is_refused_at_its_field_and_nothing_is_written(da
         (long.as_str(), "This is longer than 100 characters. Shorten it."),
         ("Ada\r\nBcc: eve@example.org", "This contains a line break or an invisible character. Type it again on one line."),
         ("Ada\nX", "This contains a line break or an invisible character. Type it again on one line."),
+        ("Ada\u{85}X", "This contains a line break or an invisible character. Type it again on one line."),
+        ("Ada\u{2028}X", "This contains a line break or an invisible character. Type it again on one line."),
         ("Ada\0", "This contains a line break or an invisible character. Type it again on one line."),
         ("Ada\u{202E}ecalevoL", "This contains a line break or an invisible character. Type it again on one line."),
         ("Ada\u{200B}", "This contains a line break or an invisible character. Type it again on one line."),

@@ -55,6 +55,7 @@ impl TestApp {
             trusted_proxies: Vec::new(),
             requests_per_minute: 1_000_000,
             mails_per_hour: 1_000_000,
+            invitations_per_hour: 1_000_000,
             api_origins: Vec::new(),
             site_root: "unused".into(),
             log_format: LogFormat::Text,
@@ -67,6 +68,11 @@ impl TestApp {
     /// A browser that was never here.
     pub fn browser(&self) -> Browser {
         Browser::new(self.router.clone(), self.origin())
+    }
+
+    /// The same server, asked through this.
+    pub fn through(self, router: Router) -> Self {
+        Self { router, ..self }
     }
 
     pub fn origin(&self) -> String {
@@ -222,6 +228,11 @@ impl Init<'_> {
 
     pub fn with_mails_per_hour(mut self, mails: u32) -> Self {
         self.settings.mails_per_hour = mails;
+        self
+    }
+
+    pub fn with_invitations_per_hour(mut self, invitations: u32) -> Self {
+        self.settings.invitations_per_hour = invitations;
         self
     }
 

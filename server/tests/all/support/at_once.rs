@@ -1,4 +1,4 @@
-//! Signatures that are handed in at the same moment.
+//! What happens at the same moment: whatever it is, and signatures that are handed in.
 
 use super::{answer::Answer, browser::Browser, person::Person};
 use app::{action::change::Change, rpc::change::Prepared};
@@ -27,15 +27,20 @@ impl Ready {
 
 /// Hands all of them in at the same moment; the answers in the order in which they came.
 pub async fn at_once(all: impl IntoIterator<Item = Ready>) -> Vec<Answer> {
-    let all: Vec<Ready> = all.into_iter().collect();
+    together(all.into_iter().map(|ready| async move { ready.hand_in().await })).await
+}
+
+/// Begins all of it at the same moment; what came of it, in the order in which it ended.
+pub async fn together<T: Send + 'static>(all: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>) -> Vec<T> {
+    let all: Vec<_> = all.into_iter().collect();
     let start = Arc::new(Barrier::new(all.len()));
-    let mut signing = JoinSet::new();
-    for ready in all {
+    let mut going_on = JoinSet::new();
+    for one in all {
         let start = Arc::clone(&start);
-        signing.spawn(async move {
+        going_on.spawn(async move {
             start.wait().await;
-            ready.hand_in().await
+            one.await
         });
     }
-    signing.join_all().await
+    going_on.join_all().await
 }

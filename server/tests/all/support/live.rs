@@ -89,6 +89,7 @@ impl Server {
             ("COUNTERSIGN_SECRET", SECRET),
             ("COUNTERSIGN_REQUESTS_PER_MINUTE", "4000000000"),
             ("COUNTERSIGN_MAILS_PER_HOUR", "4000000000"),
+            ("COUNTERSIGN_INVITATIONS_PER_HOUR", "4000000000"),
             ("NO_COLOR", "1"),
         ];
         let settings = common.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();

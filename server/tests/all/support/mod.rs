@@ -23,3 +23,4 @@ pub mod person;
 pub mod postgres;
 pub mod recovery;
 pub mod signing;
+pub mod smtp;

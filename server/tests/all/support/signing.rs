@@ -188,7 +188,7 @@ impl TestApp {
     pub async fn register(&self, organization: OrganizationId, customer: &UserRef) {
         let road = &self.services.road;
         let whom = Actor { organization, user: customer.id };
-        let request = road.ask_for_credential(whom, Grounds::Invitation).await.unwrap();
+        let request = road.ask_for_credential(whom, Grounds::Invitation { registration: None }).await.unwrap();
         let signer = NewSigner::Key(KeyPair::ed25519().new_key(&request.challenge));
         let new = NewCredentials { signer: Some((signer, None)), recovery_key: None };
         let client = Client { address: Ipv4Addr::LOCALHOST.into(), user_agent: String::new() };
