@@ -10,6 +10,9 @@ WASM_BINDGEN := 0.2.129
 CARGO_LEPTOS := 0.3.10
 # Debian's wasm-opt is too old; npm's package of this name brings the program.
 BINARYEN := 132.0.0
+BINARYEN_HASH := sha512-4Usg7yEvwO3FMso3Oov6qkOOHSod1IEv+boKkh77kTljM+eNBouqCTbqWswGzbG+vDNO/b/v2C4gfEh1WgB9Lg==
+CARGO_DENY := 0.20.2
+CARGO_CYCLONEDX := 0.5.9
 
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
@@ -21,9 +24,9 @@ BUILD_TOOL := CARGO_TARGET_DIR=$(TOOLS)/target CARGO_PROFILE_RELEASE_LTO=off CAR
 SERVER := target/release/countersign
 # Newer than everything it is built from, or it is built again. cargo-leptos alone would optimise and compress every time.
 BUILT := target/release/.built
-SOURCES := $(shell find app frontend public server style Cargo.toml Cargo.lock rust-toolchain.toml -type f -not -path 'server/tests/*' -not -path 'server/examples/*' -not -path 'server/benches/*' -not -path 'app/tests/*')
+SOURCES := $(shell find app frontend public server style Cargo.toml Cargo.lock rust-toolchain.toml -type f -not -path 'server/tests/*' -not -path 'server/examples/*' -not -path 'server/benches/*' -not -path 'server/fuzz/*' -not -path 'app/tests/*')
 
-.PHONY: help run build test lint unit end2end size bench screenshots clean
+.PHONY: help run build test lint unit fuzz end2end size bench screenshots audit sbom scan clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +47,9 @@ lint: target ## Formatting and clippy, natively and for the browser
 unit: ## Rust tests; with PostgreSQL when COUNTERSIGN_TEST_POSTGRES names a database
 	cargo test --locked
 
+fuzz: ## Hostile input for a minute a format; ONLY=cose_key for one of them
+	@server/fuzz/run.sh $(ONLY)
+
 end2end: build packages ## End-to-end tests in Chromium
 	cd end2end && npm run check && npm test
 
@@ -55,6 +61,15 @@ bench: build ## Measure the release build against the bars; ONLY="pages memory" 
 
 screenshots: build packages ## Pictures of every page into end2end/screenshots
 	cd end2end && npm run screenshots
+
+audit: $(TOOLS)/cargo-deny-$(CARGO_DENY) ## Licences, bans and sources of what this is built from, and its known vulnerabilities; ONLY=crates without these
+	@.ci/audit $(ONLY)
+
+sbom: target $(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX) ## What server and browser part are made of, as CycloneDX, into target/sbom
+	@.ci/sbom
+
+scan: build packages end2end/scan/node_modules/.package-lock.json $(TOOLS)/wapiti/.installed ## Scanners against the running server; docs/scanners.md
+	@end2end/scan/run.sh
 
 clean: ## Remove what was built; tools stay
 	rm -rf target end2end/node_modules end2end/test-results end2end/screenshots
@@ -85,7 +100,20 @@ $(TOOLS)/cargo-leptos-$(CARGO_LEPTOS): $(TOOLS)/wasm-bindgen-$(WASM_BINDGEN)
 
 $(TOOLS)/binaryen-$(BINARYEN):
 	@echo "Installing wasm-opt (binaryen $(BINARYEN)), once"
-	@npm install --silent --no-audit --no-fund --prefix $(TOOLS) binaryen@$(BINARYEN)
+	@npm install --silent --no-audit --no-fund --ignore-scripts --prefix $(TOOLS) binaryen@$(BINARYEN)
+	@grep -qF '"$(BINARYEN_HASH)"' $(TOOLS)/package-lock.json || { echo "binaryen $(BINARYEN) isn't what it was"; exit 1; }
+	@touch $@
+
+$(TOOLS)/cargo-deny-$(CARGO_DENY):
+	@echo "Installing cargo-deny $(CARGO_DENY), once: about two minutes"
+	@$(BUILD_TOOL) --quiet cargo-deny --version $(CARGO_DENY)
+	@rm -rf $(TOOLS)/target
+	@touch $@
+
+$(TOOLS)/cargo-cyclonedx-$(CARGO_CYCLONEDX):
+	@echo "Installing cargo-cyclonedx $(CARGO_CYCLONEDX), once: about two minutes"
+	@$(BUILD_TOOL) --quiet cargo-cyclonedx --version $(CARGO_CYCLONEDX)
+	@rm -rf $(TOOLS)/target
 	@touch $@
 
 packages: end2end/node_modules/.package-lock.json $(TOOLS)/python/.installed
@@ -97,4 +125,13 @@ end2end/node_modules/.package-lock.json: end2end/package-lock.json
 $(TOOLS)/python/.installed: end2end/requirements.txt
 	@python3 -m venv --clear $(TOOLS)/python
 	@$(TOOLS)/python/bin/pip install --quiet --disable-pip-version-check --requirement end2end/requirements.txt
+	@touch $@
+
+# The scanners of `make scan`, which nothing else pays for.
+end2end/scan/node_modules/.package-lock.json: end2end/scan/package-lock.json
+	@cd end2end/scan && npm ci --silent --no-audit --no-fund
+	@touch $@
+$(TOOLS)/wapiti/.installed: end2end/scan/requirements.txt
+	@python3 -m venv --clear $(TOOLS)/wapiti
+	@$(TOOLS)/wapiti/bin/pip install --quiet --disable-pip-version-check --requirement end2end/scan/requirements.txt
 	@touch $@

@@ -35,8 +35,8 @@ export default defineConfig({
     },
   },
   projects: [
-    { name: "suite", testDir: "tests", teardown: "api-coverage" },
-    { name: "api-coverage", testDir: ".", testMatch: "api-coverage.ts" },
+    { name: "suite", testDir: "tests", teardown: "looking back" },
+    { name: "looking back", testDir: ".", testMatch: ["api-coverage.ts", "logs.ts"] },
     { name: "screenshots", testDir: ".", testMatch: "screenshots.ts" },
   ],
 });

@@ -3,6 +3,7 @@ import { newKey } from "./keys.ts";
 import { createPermission, createProgram, give, hire, insider, invite, newColleague, openUser, signedChange, type Insider } from "./office.ts";
 import { Authenticator } from "./passkey.ts";
 import { newPerson, type Person } from "./person.ts";
+import { watchSecrets } from "./secrets.ts";
 import { Server, type ServerOptions } from "./server.ts";
 import { MailServer } from "./smtp.ts";
 import { Trouble } from "./trouble.ts";
@@ -196,6 +197,7 @@ export async function found(browser: Browser, server: Server, mail: MailServer):
 async function desk(browser: Browser, server: Server): Promise<{ page: Page; passkey: Authenticator; close: () => Promise<void> }> {
   const context = await browser.newContext({ baseURL: server.origin, locale: "en-GB", timezoneId: "UTC", viewport: { width: 1280, height: 800 } });
   context.setDefaultTimeout(15_000);
+  watchSecrets(context);
   const page = await context.newPage();
   const passkey = await Authenticator.in(page);
   await passkey.present(false);

@@ -1,4 +1,5 @@
 import { request, type IncomingHttpHeaders } from "node:http";
+import { rememberCookies } from "./secrets.ts";
 
 /** An answer, headers and all, without any redirect followed. */
 export interface Answer {
@@ -35,6 +36,7 @@ export function ask(url: string, { method = "GET", headers = {}, form }: Ask = {
         incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
         incoming.on("error", failed);
         incoming.on("end", () => {
+          rememberCookies(incoming.headers["set-cookie"] ?? []);
           done({ status: incoming.statusCode ?? 0, headers: incoming.headers, text: Buffer.concat(chunks).toString("utf8") });
         });
       },

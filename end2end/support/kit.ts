@@ -3,6 +3,7 @@ import jsQR from "jsqr";
 import { PNG } from "pngjs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { rememberSecret } from "./secrets.ts";
 
 /** Seven groups of five symbols of Crockford's base32; in each group the last one checks the others. */
 const CODE = /[0-9A-HJKMNP-TV-Z]{5}(?:-[0-9A-HJKMNP-TV-Z]{5}){6}/;
@@ -13,6 +14,7 @@ export async function readKitCode(page: Page): Promise<string> {
   await expect(groups).toHaveCount(7);
   const code = (await groups.allInnerTexts()).map((text) => text.replace(/[^0-9A-Za-z]/g, "")).join("-");
   expect(findKitCode(code), "the code on the page").toBe(code);
+  rememberSecret("kit", code);
   return code;
 }
 

@@ -4,6 +4,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeF
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { createGenerator } from "ts-json-schema-generator";
+import { rememberAnswer } from "./secrets.ts";
 
 /** The client that others publish, as it is; here it is only watched: each answer must be what its own types declare. */
 
@@ -60,6 +61,7 @@ export function expectDeclared(group: Group, method: string, answer: unknown): v
     const complaints = ajv.errorsText(fits.errors, { dataVar: "answer", separator: "\n  " });
     throw new Error(`${group}.${method} answered what the client's types don't allow:\n  ${complaints}\n${JSON.stringify(answer, null, 2)}`);
   }
+  rememberAnswer(answer);
   remember(`call ${method}`);
 }
 

@@ -6,6 +6,7 @@ import { dirname, join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { run, type Outcome } from "./command.ts";
+import { rememberLog } from "./secrets.ts";
 
 const end2end = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const repository = resolve(end2end, "..");
@@ -21,19 +22,25 @@ export interface ServerOptions {
   readonly organizations?: "open" | "first" | "closed";
   /** Whom a closed page names. */
   readonly contact?: string;
+  /** Where people reach it, when that is a proxy on this machine; without it, its own port of localhost. */
+  readonly origin?: string;
 }
 
 /** A running Countersign with a port and a database of its own. */
 export class Server {
+  /** Where people reach it. */
   readonly origin: string;
+  /** Where it listens. */
+  readonly address: string;
   readonly #process: ChildProcess;
   readonly #dataDir: string;
   readonly #environment: NodeJS.ProcessEnv;
   #output = "";
   #ended = false;
 
-  private constructor(origin: string, process: ChildProcess, dataDir: string, environment: NodeJS.ProcessEnv) {
+  private constructor(origin: string, address: string, process: ChildProcess, dataDir: string, environment: NodeJS.ProcessEnv) {
     this.origin = origin;
+    this.address = address;
     this.#environment = environment;
     this.#process = process;
     this.#dataDir = dataDir;
@@ -54,7 +61,8 @@ export class Server {
   /** Starts a server and waits until it answers that it is healthy. */
   static async start(options: ServerOptions = {}): Promise<Server> {
     const port = await freePort();
-    const origin = `http://localhost:${port}`;
+    const address = `http://127.0.0.1:${port}`;
+    const origin = options.origin ?? `http://localhost:${port}`;
     const dataDir = await mkdtemp(join(tmpdir(), "countersign-end2end-"));
     const environment = {
       ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("COUNTERSIGN_"))),
@@ -65,12 +73,16 @@ export class Server {
       COUNTERSIGN_MAIL_FROM: "Countersign <countersign@example.org>",
       COUNTERSIGN_REQUESTS_PER_MINUTE: "100000",
       COUNTERSIGN_MAILS_PER_HOUR: "100000",
+      COUNTERSIGN_INVITATIONS_PER_HOUR: "100000",
       COUNTERSIGN_ORGANIZATIONS: options.organizations ?? "open",
+      // Whatever is logged is looked through after the run.
+      COUNTERSIGN_LOG: "info,app=trace,server=trace,tower_http=trace,sqlx=warn,webauthn_rs=error,webauthn_rs_core=off",
       ...(options.smtpPort === undefined ? {} : { COUNTERSIGN_SMTP_URL: `smtp://localhost:${options.smtpPort}` }),
       ...(options.contact === undefined ? {} : { COUNTERSIGN_CONTACT: options.contact }),
+      ...(options.origin === undefined ? {} : { COUNTERSIGN_TRUSTED_PROXIES: "127.0.0.1" }),
     };
     const child = spawn(countersign, [], { cwd: repository, stdio: ["ignore", "pipe", "pipe"], env: environment });
-    const server = new Server(origin, child, dataDir, environment);
+    const server = new Server(origin, address, child, dataDir, environment);
     try {
       await server.#healthy();
     } catch (error) {
@@ -97,13 +109,14 @@ export class Server {
       for (let waited = 0; !this.#ended && waited < 5_000; waited += 50) await sleep(50);
       if (!this.#ended) this.#process.kill("SIGKILL");
     }
+    rememberLog(this.address, this.#output);
     await rm(this.#dataDir, { recursive: true, force: true });
   }
 
   async #healthy(): Promise<void> {
     for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(50)) {
       if (this.#ended) throw new Error(`the server ended before it was healthy:\n${this.#output}`);
-      const answer = await fetch(`${this.origin}/health/ready`).catch(() => undefined);
+      const answer = await fetch(`${this.address}/health/ready`).catch(() => undefined);
       if (answer?.status === 200) return;
     }
     throw new Error(`the server did not become healthy within 20 seconds:\n${this.#output}`);

@@ -1,6 +1,7 @@
 import { simpleParser, type AddressObject } from "mailparser";
 import { SMTPServer } from "smtp-server";
 import { setTimeout as sleep } from "node:timers/promises";
+import { rememberSecret } from "./secrets.ts";
 import { freePort } from "./server.ts";
 
 /** A mail as it arrived at the mail server. */
@@ -59,6 +60,7 @@ export class MailServer {
           void parse(Buffer.concat(chunks)).then(
             (mail) => {
               this.#mails.push(mail);
+              findCode(mail.text);
               done();
             },
             (error: unknown) => done(error instanceof Error ? error : new Error(String(error))),
@@ -138,7 +140,9 @@ export function readInvitation(mail: Pick<Mail, "text">): Invitation {
 
 /** The first 16 digits in groups of four, without what is between the groups. */
 export function findCode(text: string): string | undefined {
-  return /(?<!\d)\d{4}(?:[ \u00a0-]\d{4}){3}(?!\d)/.exec(text)?.[0].replace(/\D/g, "");
+  const code = /(?<!\d)\d{4}(?:[ \u00a0-]\d{4}){3}(?!\d)/.exec(text)?.[0].replace(/\D/g, "");
+  if (code !== undefined) rememberSecret("code in a mail", code);
+  return code;
 }
 
 /** Every link in an HTML part, as a browser would read it. */

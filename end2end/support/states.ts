@@ -4,6 +4,7 @@ import type { Office, Staff } from "./fixtures.ts";
 import { groupFields, misread, group, readKitCode } from "./kit.ts";
 import { newKey } from "./keys.ts";
 import { enterAs, fillNewProgram, fillNewUser, invite, newColleague, pick, review, reviewRefused, sign, unique } from "./office.ts";
+import { withoutWebAssembly } from "./old.ts";
 import { strayPasskey, failingCreate, withoutWebAuthn, type Authenticator } from "./passkey.ts";
 import type { Person } from "./person.ts";
 import type { Server, ServerOptions } from "./server.ts";
@@ -492,6 +493,25 @@ export const STATES: readonly State[] = [
     reach: async ({ page }) => {
       await page.addInitScript(withoutWebAuthn);
       await open(page, "/login");
+    },
+  },
+  {
+    name: "sign in, WebAssembly switched off",
+    reach: async ({ page, trouble }) => {
+      trouble.allowAny(/WebAssembly/);
+      await page.addInitScript(withoutWebAssembly);
+      await page.goto("/login");
+      await expect(alertOn(page)).toBeVisible();
+    },
+  },
+  {
+    name: "new user, the program didn't load",
+    reach: async ({ page, staff, passkey, trouble }) => {
+      trouble.allowAny(/ERR_FAILED|Failed to fetch|preload/);
+      await enterAs(page, passkey, staff.admin);
+      await page.route("**/*.wasm", (route) => route.abort());
+      await page.goto("/org/users/new");
+      await expect(alertOn(page)).toBeVisible();
     },
   },
   {

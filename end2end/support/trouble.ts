@@ -1,4 +1,5 @@
 import { expect, type BrowserContext } from "@playwright/test";
+import { watchSecrets } from "./secrets.ts";
 
 /** An HTTP status that a test provokes, and where. */
 interface AllowedStatus {
@@ -26,6 +27,7 @@ export class Trouble {
   }
 
   async watch(context: BrowserContext): Promise<void> {
+    watchSecrets(context);
     context.on("console", (message) => {
       const text = message.text();
       const suspicious = message.type() === "error" || /Content[ -]Security[ -]Policy|hydrat/i.test(text);

@@ -1,7 +1,7 @@
 import { expect, test } from "../support/fixtures.ts";
 import { enterAs } from "../support/office.ts";
-import { readInvitation } from "../support/smtp.ts";
-import { alertOn, comeToPasskey, createOrganization, expectCheckMail, expectHeading, expectPasskeyStep, fillAccount, makePasskey, receiveInvitation, wrongCode } from "../support/wizard.ts";
+import { findCode, readInvitation } from "../support/smtp.ts";
+import { alertOn, comeToPasskey, createOrganization, expectCheckMail, expectHeading, expectPasskeyStep, fillAccount, makePasskey, open, receiveInvitation, wrongCode } from "../support/wizard.ts";
 
 const noScript = { javaScriptEnabled: false } as const;
 
@@ -11,6 +11,9 @@ for (const [path, heading] of [
   ["/get-started", "Create an organization"],
   ["/get-started/mail?email=ada%40example.org", "Check your mail"],
   ["/get-started/activate?email=ada%40example.org", "Enter the code"],
+  ["/recover", "Recover your account"],
+  ["/recover/code?email=ada%40example.org", "Enter the code"],
+  ["/add-passkey", "Add a passkey on this device"],
 ] as const) {
   test(`${path} reads without JavaScript`, async ({ anotherBrowser }) => {
     const page = await anotherBrowser(noScript);
@@ -86,6 +89,35 @@ test("the kit's page says without JavaScript that it is needed", async ({ page, 
   await expect(kit.getByRole("main")).toContainText(/JavaScript/, { useInnerText: true });
 });
 
+test("a recovery begins without JavaScript; the kit's page says that it is needed", async ({ page, anotherBrowser, mail, person, passkey }) => {
+  await createOrganization(page, mail, person, passkey);
+  const plain = await anotherBrowser(noScript);
+  await plain.goto("/recover");
+  await plain.getByLabel("Work email").fill(person.email);
+  await plain.getByRole("main").getByRole("button").click();
+  await expectHeading(plain, "Enter the code");
+  await plain.getByLabel("Code from the mail").fill(findCode((await mail.next(person.email, 2)).text) ?? "");
+  await plain.getByRole("button", { name: "Continue" }).click();
+  await expectHeading(plain, "Use your kit");
+  await expect(plain.getByRole("main")).toContainText("Using the kit needs JavaScript.", { useInnerText: true });
+  await expect(plain.getByRole("button", { name: "Continue" })).toBeDisabled();
+});
+
+test("another device takes a code without JavaScript, and says that a passkey needs it", async ({ page, anotherBrowser, staff, passkey }) => {
+  await enterAs(page, passkey, staff.admin);
+  await open(page, "/account");
+  await page.getByRole("button", { name: "Add on another device" }).click();
+  const code = await page.locator(".device-code").innerText();
+  const plain = await anotherBrowser(noScript);
+  await plain.goto("/add-passkey");
+  await plain.getByLabel("Work email").fill(staff.admin.person.email);
+  await plain.getByLabel("Code from your other device").fill(code);
+  await plain.getByRole("button", { name: "Continue" }).click();
+  await expectHeading(plain, "Make a passkey on this device");
+  await expect(plain.getByRole("main")).toContainText("Making a passkey needs JavaScript.", { useInnerText: true });
+  await expect(plain.getByRole("button", { name: "Make a passkey" })).toBeDisabled();
+});
+
 test("the dashboard reads without JavaScript, and signing out works", async ({ page, anotherBrowser, mail, person, passkey }) => {
   await createOrganization(page, mail, person, passkey);
   const plain = await anotherBrowser({ ...noScript, storageState: await page.context().storageState() });
@@ -113,6 +145,7 @@ test("the organization's pages read without JavaScript, and say what needs it", 
     ["/org/service-accounts/new", "New service account", "Changes are signed with a passkey, and that needs JavaScript."],
     [staff.serviceAccount.path, staff.serviceAccount.name, "Changes are signed with a passkey, and that needs JavaScript."],
     ["/account/access-tokens", "Access tokens", staff.accessToken.name],
+    ["/account/access-tokens/new", "New access token", "Changes are signed with a passkey, and that needs JavaScript."],
     [staff.accessToken.path, staff.accessToken.name, "Its only permission can't be taken from it"],
     ["/account", "Account", "Changing passkeys needs JavaScript."],
     ["/account/recovery-kit", "New recovery kit", "Making the kit needs JavaScript."],
@@ -124,8 +157,11 @@ test("the organization's pages read without JavaScript, and say what needs it", 
     await expect(plain.getByRole("main"), path).toContainText(says, { useInnerText: true });
     for (const button of await plain.getByRole("main").getByRole("button").all()) {
       // What can't work doesn't look as if it could.
-      const works = (await button.evaluate((node) => (node as HTMLButtonElement).form?.getAttribute("method") ?? "")) !== "" || path === "/org/users";
-      if (!works && !/^Copy/.test(await button.innerText())) await expect(button, `${path}: ${await button.innerText()}`).toBeDisabled();
+      const works = await button.evaluate((node) => (node as HTMLButtonElement).form?.hasAttribute("action") === true);
+      if (works) continue;
+      const what = `${path}: ${await button.innerText()}`;
+      await expect(button, what).toBeDisabled();
+      await expect(button, what).toHaveCSS("opacity", "0.5");
     }
   }
 });

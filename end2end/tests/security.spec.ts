@@ -1,6 +1,8 @@
+import type { Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures.ts";
 import { ask, fromOwnPage } from "../support/http.ts";
-import { comeToPasskey, createOrganization, giveAccount, makePasskey, open, saveKit, signInByButton, signOut, switchOffAutofill } from "../support/wizard.ts";
+import { Authenticator } from "../support/passkey.ts";
+import { comeToPasskey, createOrganization, expectHeading, giveAccount, makePasskey, open, saveKit, signInByButton, signOut, switchOffAutofill } from "../support/wizard.ts";
 
 test.describe("cookies", () => {
   test("are HttpOnly and SameSite, and have no Secure on http://localhost", async ({ page, context, mail, person, passkey }) => {
@@ -153,12 +155,125 @@ test("what is asked of the server when nobody is signed in is refused", async ({
 test("`?next=` leads only to this site", async ({ page, mail, person, passkey, server }) => {
   await switchOffAutofill(page);
   await createOrganization(page, mail, person, passkey);
-  for (const next of ["//evil.example/", "/\\evil.example"]) {
+  for (const next of ["//evil.example/", "/\\evil.example", "/\t/evil.example", "https:evil.example", "javascript:document.title='run'"]) {
     await signOut(page);
     await page.goto(`/login?next=${encodeURIComponent(next)}`);
     await page.locator('html[data-hydrated="true"]').waitFor({ state: "attached" });
     await passkey.approve(() => page.getByRole("button", { name: "Sign in with a passkey" }).click());
     await expect(page).toHaveURL(`${server.origin}/org`);
+    expect(await page.title()).not.toBe("run");
+  }
+});
+
+test("what a page's policy doesn't allow is stopped, noticed by these tests, and told to the server without what is private", async ({ page, trouble, server }) => {
+  const said: string[] = [];
+  page.on("console", (message) => said.push(message.text()));
+  trouble.allowAny(/Content Security Policy|trusted/i);
+  trouble.allow(404, "/no/such/picture");
+  await open(page, "/get-started/mail?email=private%40example.org");
+  const before = server.output.length;
+  const run = await page.evaluate(async () => {
+    const ran: string[] = [];
+    Object.assign(globalThis, { ran });
+    // What is called for the tests themselves may evaluate texts; what comes in a task of its own may not.
+    await new Promise((done) => setTimeout(done));
+    const attempt = (act: () => void): void => {
+      try {
+        act();
+      } catch {
+        // Refused at once.
+      }
+    };
+    const image = document.createElement("img");
+    attempt(() => image.setAttribute("onerror", "ran.push('handler')"));
+    image.src = "/no/such/picture";
+    attempt(() => document.body.append(image));
+    attempt(() => {
+      const script = document.createElement("script");
+      script.textContent = "ran.push('script')";
+      document.body.append(script);
+    });
+    attempt(() => {
+      const style = document.createElement("style");
+      style.textContent = "body { display: none }";
+      document.head.append(style);
+    });
+    attempt(() => document.querySelector("main")?.setAttribute("style", "display: none"));
+    attempt(() => void new Function("ran.push('function')")());
+    attempt(() => void setTimeout("ran.push('timer')"));
+    attempt(() => void (location.href = "javascript:ran.push('link')"));
+    await fetch("https://evil.example/").then(() => ran.push("fetch"), () => undefined);
+    await new Promise((done) => setTimeout(done, 200));
+    return ran;
+  });
+  expect(run).toEqual([]);
+  await expect(page.getByRole("main")).toBeVisible();
+  for (const directive of ["require-trusted-types-for", "style-src-elem", "style-src-attr", "script-src-elem", "connect-src"]) {
+    expect(said.join("\n"), "the tests' own watch").toContain(`Content Security Policy violation: ${directive}`);
+    await expect.poll(() => server.output.slice(before)).toContain(`"${directive}"`);
+  }
+  expect(server.output.slice(before)).toContain("a page's policy was violated");
+  expect(server.output.slice(before)).not.toContain("private");
+});
+
+/** A page that comes out of the browser's back/forward cache isn't loaded again. */
+async function back(page: Page): Promise<void> {
+  await page.goBack({ waitUntil: "commit" });
+}
+
+test.describe("after signing out", () => {
+  // Playwright switches the browser's back/forward cache off, and Chromium keeps pages that are `no-store` in it only lately.
+  const args = ["--enable-features=CacheControlNoStoreEnterBackForwardCache,CacheControlNoStoreRestoreBackForwardCacheUnlessHTTPOnlyCookieChange"];
+
+  for (const [where, signOutThere] of [
+    ["here", (page) => signOut(page)],
+    [
+      "in another tab",
+      async (page) => {
+        const other = await page.context().newPage();
+        await open(other, "/account");
+        await signOut(other);
+        await other.close();
+        await page.goto("/docs");
+      },
+    ],
+  ] as const satisfies readonly (readonly [string, (page: Page) => Promise<unknown>])[]) {
+    test(`${where}, the way back shows nothing private`, async ({ playwright, launchOptions, server, mail, person, trouble }) => {
+      // Further back are the steps of founding the organization.
+      trouble.allow(401, "/get-started/recovery-kit");
+      const browser = await playwright.chromium.launch({
+        ...launchOptions,
+        args: [...(launchOptions.args ?? []), ...args],
+        ignoreDefaultArgs: ["--disable-back-forward-cache"],
+      });
+      try {
+        const context = await browser.newContext({ baseURL: server.origin });
+        await trouble.watch(context);
+        const page = await context.newPage();
+        const passkey = await Authenticator.in(page);
+        await createOrganization(page, mail, person, passkey);
+        await page.evaluate(() => sessionStorage.setItem("left", "behind"));
+        await open(page, "/account");
+        await expect(page.getByRole("main")).toContainText("Passkeys");
+        // As long as somebody is signed in, the way back leads to the page as it was left.
+        await page.evaluate(() => Object.assign(globalThis, { left: "as it was" }));
+        await page.goto("/docs");
+        await back(page);
+        await expectHeading(page, "Account");
+        expect(await page.evaluate(() => (globalThis as { left?: string }).left)).toBe("as it was");
+
+        await signOutThere(page);
+        for (let steps = 0; steps < 3; steps += 1) {
+          await back(page);
+          await expect(page.locator("body")).not.toContainText(person.email);
+          await expect(page.locator("body")).not.toContainText(person.organization);
+        }
+        await page.goto("/login");
+        expect(await page.evaluate(() => sessionStorage.length)).toBe(0);
+      } finally {
+        await browser.close();
+      }
+    });
   }
 });
 
