@@ -38,5 +38,5 @@ pub(super) async fn compare(services: &Services, email: &EmailAddress, purpose: 
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
     let found = services.codes.find(typed, hashes, COMPARED).await.map_err(|error| services.hide(Code::Internal, &error))?;
     let found = found.and_then(|place| codes.get(place)).map(|code| (code.clone(), with_try.contains(&code.id)));
-    Ok(Tried { found, codes })
+    Ok(Tried { codes, found })
 }

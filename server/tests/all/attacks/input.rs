@@ -327,7 +327,7 @@ async fn what_a_browser_was_told_is_no_place_to_hide_depth(database: &TestDataba
         r#","a":{"b":1,"b":1}"#.to_owned(),
         r#","type":"webauthn.get""#.to_owned(),
         r#","a":"\ud800""#.to_owned(),
-        r#"}{"#.to_owned(),
+        "}{".to_owned(),
     ] {
         let prepared = admin.prepared(&create_user("bob@example.org")).await;
         let options = options(&prepared);

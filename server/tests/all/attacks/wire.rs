@@ -229,18 +229,18 @@ async fn requests_that_come_at_once_are_answered_in_order(database: &TestDatabas
     let app = TestApp::init(database).await;
     let address = open(&app).await;
     let ask = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: localhost:3000\r\n\r\n");
-    let (live, lost, last) = (ask("/health/live"), ask("/health/nothing"), get("/health/live", ""));
-    let said = say(address, [live.as_str(), &lost, &live, &last].concat().as_bytes()).await;
+    let (live, nothing, end) = (ask("/health/live"), ask("/health/nothing"), get("/health/live", ""));
+    let said = say(address, [live.as_str(), &nothing, &live, &end].concat().as_bytes()).await;
     assert_eq!(statuses(&said), [200, 404, 200, 200]);
     // What can't be read ends it, and what follows isn't looked at.
-    let said = say(address, [live.as_str(), "nonsense\r\n\r\n", &live, &last].concat().as_bytes()).await;
+    let said = say(address, [live.as_str(), "nonsense\r\n\r\n", &live, &end].concat().as_bytes()).await;
     assert_eq!(statuses(&said), [200, 400]);
     // The same with a body that is too large to be taken: its end is nowhere that anybody could agree on.
     let large = about(&format!("content-length: 70000\r\n\r\n{}{SMUGGLED}", "a".repeat(100)));
     let said = say(address, large.as_bytes()).await;
     assert_eq!(statuses(&said), [413], "{said}");
     // A thousand at once are as good as one after the other.
-    let many = [live.repeat(1000).as_str(), &last].concat();
+    let many = [live.repeat(1000).as_str(), &end].concat();
     assert_eq!(statuses(&say(address, many.as_bytes()).await), vec![200; 1001]);
     assert_eq!(app.count("organizations").await, 0);
 }

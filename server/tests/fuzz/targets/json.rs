@@ -137,7 +137,7 @@ pub fn with_a_member_twice(text: &str) -> Vec<String> {
     let again = |member: &Range<usize>| {
         let written = &text[member.clone()];
         let mut spellings = vec![written.to_owned()];
-        if let Some(first) = written[1..].chars().next().filter(|first| first.is_ascii_alphanumeric()) {
+        if let Some(first) = written[1..].chars().next().filter(char::is_ascii_alphanumeric) {
             spellings.push(format!("\"\\u{:04x}{}", u32::from(first), &written[2..]));
         }
         spellings.into_iter().map(|again| format!("{},{again}{}", &text[..member.end], &text[member.end..])).collect::<Vec<_>>()
