@@ -123,8 +123,7 @@ async fn a_cookie_with_our_name_is_found_among_others(database: &TestDatabase) {
     }
     let bytes = [b"a=\xff\xfe; ".as_slice(), format!("{NAME}={own}").as_bytes()].concat();
     assert_eq!(whose(&app, &[&bytes]).await, Ok(is), "bytes that are no text");
-    for cookies in [format!("{NAME}"), format!("{NAME}="), format!("{NAME}=nonsense"), format!("{NAME}= {own}x"), format!("{NAME} ={own}")]
-    {
+    for cookies in [NAME.to_owned(), format!("{NAME}="), format!("{NAME}=nonsense"), format!("{NAME}= {own}x"), format!("{NAME} ={own}")] {
         assert_eq!(whose(&app, &[cookies.as_bytes()]).await, Err(refused(Code::SignedOut)), "{cookies:?}");
     }
 }
@@ -134,7 +133,7 @@ async fn many_cookies_of_a_sibling_change_nothing(database: &TestDatabase) {
     let app = public(database).await;
     let person = app.admin("ada@example.org").await;
     let own = session(&person.browser, NAME);
-    let bomb: String = (0..7).map(|number| format!("bomb{number}={}; ", "x".repeat(4_000))).collect();
+    let bomb = (0..7).map(|number| format!("bomb{number}={}; ", "x".repeat(4_000))).collect::<Vec<_>>().concat();
     let cookies = format!("{bomb}{NAME}={own}");
     let request = Request::get("/org").header(COOKIE, cookies).body(Body::empty()).unwrap();
     assert_eq!(app.browser().send(request).await.status, 200);

@@ -134,18 +134,15 @@ async fn whatever_a_browser_becomes_it_is_under_a_new_id(database: &TestDatabase
     for (number, step) in Step::ALL.into_iter().enumerate() {
         let victim = step.before(&app, number).await;
         // What began in their own browser has a cookie that nobody else knew; it may have been stolen since.
-        let (browser, planted) = match victim.own_browser() {
-            Some(own) => {
-                let stolen = own.session().unwrap();
-                (own, stolen)
-            }
-            None => {
-                let browser = app.browser();
-                // Each attacker's session is gone once somebody stepped up in it.
-                let planted = attackers[number % attackers.len()].session().unwrap();
-                browser.set_session(&planted);
-                (browser, planted)
-            }
+        let (browser, planted) = if let Some(own) = victim.own_browser() {
+            let stolen = own.session().unwrap();
+            (own, stolen)
+        } else {
+            let browser = app.browser();
+            // Each attacker's session is gone once somebody stepped up in it.
+            let planted = attackers[number % attackers.len()].session().unwrap();
+            browser.set_session(&planted);
+            (browser, planted)
         };
         victim.step_in(&browser).await;
         assert_ne!(browser.session().unwrap(), planted, "{step:?}");

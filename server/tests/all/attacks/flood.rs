@@ -46,7 +46,7 @@ async fn crowd(origin: &str, number: usize, begins: &[u8]) -> Vec<TcpStream> {
 async fn assert_serving(server: &Server, what: &str) {
     for (path, status) in [("/health/ready", 200), ("/login", 200), ("/auth/users", 401), ("/nothing", 404)] {
         let began = Instant::now();
-        let answer = timeout(Duration::from_secs(60), server.browser().get(path)).await.unwrap();
+        let answer = timeout(Duration::from_mins(1), server.browser().get(path)).await.unwrap();
         assert_eq!(answer.status, status, "{what}: {path} {}", answer.text());
         assert!(began.elapsed() < WAIT, "{what}: {path} after {:?}", began.elapsed());
     }

@@ -105,7 +105,7 @@ fn ambiguous(value: &Value) -> Vec<String> {
             let other = if member.is_null() { json!("other") } else { Value::Null };
             texts.push(written(value, "", &at, &format!("{}:{other}", Value::from(name.as_str()))));
             texts.push(written(value, "", &at, &format!("{}:{member}", Value::from(name.as_str()))));
-            let spelled: String = name.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect();
+            let spelled = name.chars().map(|char| format!("\\u{:04x}", u32::from(char))).collect::<Vec<_>>().concat();
             texts.push(written(value, "", &at, &format!("\"{spelled}\":{other}")));
         }
     }
@@ -673,7 +673,7 @@ async fn no_history_says_anything_twice_or_has_no_bottom(database: &TestDatabase
     }
     // Bytes that are no text, and a last line like those.
     let good = export(0, &lines[0]);
-    let whole = &good[..good[..good.len() - 1].rfind('\n').unwrap() + 1];
+    let whole = &good[..=good[..good.len() - 1].rfind('\n').unwrap()];
     for (what, last) in [
         ("no text", b"\xff\xfe\n".to_vec()),
         ("a deep end", format!("{{\"checkpoint\":{}}}\n", deep(100_000)).into_bytes()),

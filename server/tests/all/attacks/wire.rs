@@ -282,8 +282,8 @@ async fn a_request_names_one_host_and_a_path(database: &TestDatabase) {
 async fn heads_may_be_large_but_not_larger(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let address = open(&app).await;
-    let cookies: String = (0..1500).map(|number| format!("c{number}=<zebra>; ")).collect();
-    let parameters: String = (0..3000).map(|number| format!("&q{number}=")).collect();
+    let cookies = (0..1500).map(|number| format!("c{number}=<zebra>; ")).collect::<Vec<_>>().concat();
+    let parameters = (0..3000).map(|number| format!("&q{number}=")).collect::<Vec<_>>().concat();
     for (what, head, status) in [
         ("a large header", get("/login", &format!("x-large: {}\r\n", "a".repeat(30_000))), 200),
         ("many headers", get("/login", &"x: <zebra>\r\n".repeat(90)), 200),
