@@ -1,10 +1,11 @@
 //! What callers send, read strictly: JSON where a body is due, no member and no parameter that the call doesn't know.
 
 use super::error::{ApiError, Code};
+use crate::http::media_type;
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request, rejection::BytesRejection},
-    http::{HeaderMap, header::CONTENT_TYPE, request::Parts},
+    http::{HeaderMap, request::Parts},
 };
 use data_encoding::BASE64URL_NOPAD;
 use serde::{Deserialize, de::DeserializeOwned};
@@ -36,9 +37,7 @@ pub(super) async fn whole_body<S: Send + Sync>(request: Request, state: &S) -> R
 }
 
 pub(super) fn require_json(headers: &HeaderMap) -> Result<(), ApiError> {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
+    if media_type(headers).eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
     Err(ApiError::new(Code::UnsupportedMediaType, "The body must be JSON, and say so: `Content-Type: application/json`."))
@@ -59,11 +58,8 @@ fn problem(error: &serde_json::Error) -> String {
     }
     let text = error.to_string();
     let said = text.rsplit_once(" at line ").map_or(text.as_str(), |(said, _)| said);
-    let said = match said.split_once(", expected ") {
-        Some((said, wanted)) if ["struct ", "enum ", "tagged enum", "identifier"].iter().any(|word| wanted.contains(word)) => said,
-        _ => said,
-    };
-    cut(said)
+    let names_a_type = |wanted: &str| ["struct ", "enum ", "tagged enum", "identifier"].iter().any(|word| wanted.contains(word));
+    cut(said.split_once(", expected ").filter(|(_, wanted)| names_a_type(wanted)).map_or(said, |(said, _)| said))
 }
 
 /// The same of a query string, by what the library says.

@@ -19,6 +19,7 @@ mod strict;
 
 pub use client::Forwarding;
 pub use health::Stopping;
+pub(crate) use strict::media_type;
 
 use crate::{
     api,

@@ -60,7 +60,12 @@ pub(super) async fn in_words(request: Request, next: Next) -> Response {
 
 /// Whether a body is of a kind that server functions take.
 pub(super) fn is_form_or_json(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = media_type.split(';').next().unwrap_or_default().trim();
-    ["application/x-www-form-urlencoded", "application/json"].iter().any(|known| media_type.eq_ignore_ascii_case(known))
+    let found = media_type(headers);
+    ["application/x-www-form-urlencoded", "application/json"].iter().any(|known| found.eq_ignore_ascii_case(known))
+}
+
+/// What a body says that it is, without parameters such as the character set; empty, when it doesn't say.
+pub(crate) fn media_type(headers: &HeaderMap) -> &str {
+    let said = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    said.split(';').next().unwrap_or_default().trim()
 }

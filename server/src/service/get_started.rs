@@ -198,19 +198,11 @@ async fn begin(backend: &RequestBackend, user: &User, code: CodeId) -> Result<()
     let services = &backend.services;
     let owner = Owner { id: user.id.to_bytes(), email: user.email.as_str(), name: user.called(), organization: &user.organization_name };
     let begun = services.ceremonies.begin_registration(owner, &[]).map_err(|error| backend.hide(Code::Internal, &error))?;
-    let now = services.ambient.now();
     let registration = Row {
-        id: RegistrationId::from_bytes(services.ambient.bytes()),
-        organization: user.organization,
-        user: user.id,
-        code,
         challenge: begun.challenge,
         options: begun.options.to_string(),
         ceremony: begun.ceremony,
-        passkey: None,
-        created_at: now,
-        expires_at: now.plus(super::session::REGISTRATION),
-        ended_at: None,
+        ..begun_now(services, user, code, super::session::REGISTRATION)
     };
     keep_begun(services, &registration).await?;
     backend.begin_registration(registration.id).await
@@ -221,8 +213,15 @@ async fn begin(backend: &RequestBackend, user: &User, code: CodeId) -> Result<()
 /// # Errors
 /// When it begins elsewhere at the same moment, or the database fails.
 pub async fn begin_elsewhere(services: &Services, user: &User, code: CodeId, life: Duration) -> Result<RegistrationId, Refusal> {
+    let registration = begun_now(services, user, code, life);
+    keep_begun(services, &registration).await?;
+    Ok(registration.id)
+}
+
+/// A registration without a ceremony of its own.
+fn begun_now(services: &Services, user: &User, code: CodeId, life: Duration) -> Row {
     let now = services.ambient.now();
-    let registration = Row {
+    Row {
         id: RegistrationId::from_bytes(services.ambient.bytes()),
         organization: user.organization,
         user: user.id,
@@ -234,9 +233,7 @@ pub async fn begin_elsewhere(services: &Services, user: &User, code: CodeId, lif
         created_at: now,
         expires_at: now.plus(life),
         ended_at: None,
-    };
-    keep_begun(services, &registration).await?;
-    Ok(registration.id)
+    }
 }
 
 async fn keep_begun(services: &Services, registration: &Row) -> Result<(), Refusal> {
