@@ -130,7 +130,11 @@ impl Road {
         let document = Document::parse(&prepared.document)?;
         let signed = Signed::new(prepared.document, &document);
         // Verifying and hashing take a while: not while others wait for the head.
-        let verified = signed.by(&mut db, actor, proof).await?;
+        let verified = match signed.by(&mut db, actor, proof).await {
+            Ok(verified) => verified,
+            // Somebody who handed in the same signature at this moment has moved the passkey's counter on.
+            Err(error) => return Err(self.repeated(&mut db, actor, action, proof).await?.unwrap_or(error)),
+        };
         drop(db);
         let code = self.code_for(&document.change).await?;
 
@@ -244,23 +248,33 @@ impl Road {
         }
     }
 
-    /// What is said of an action that doesn't wait any more. Whoever hands in the very signature that it was executed by gets the
-    /// receipt: the answer before didn't reach them.
+    /// What is said of an action that doesn't wait any more.
     async fn over(&self, db: &mut Connection, actor: Actor, action: ActionId, proof: Proof<'_>) -> Result<ActionError, ActionError> {
-        let Some(line) = history::of_action(db, actor.organization, actor.user, action).await? else { return Ok(ActionError::Over) };
+        Ok(self.repeated(db, actor, action, proof).await?.unwrap_or(ActionError::Over))
+    }
+
+    /// Whoever hands in the very signature that an action was executed by gets the receipt: the answer before didn't reach them.
+    async fn repeated(
+        &self,
+        db: &mut Connection,
+        actor: Actor,
+        action: ActionId,
+        proof: Proof<'_>,
+    ) -> Result<Option<ActionError>, ActionError> {
+        let Some(line) = history::of_action(db, actor.organization, actor.user, action).await? else { return Ok(None) };
         let Entry { index, executed_at, what, .. } = Entry::parse(&line)?;
         let (signature, created) = match what {
             What::Action(signed) => (signed.signature, signed.created),
             What::Recovery(signed) => (signed.signature, None),
-            _ => return Ok(ActionError::Over),
+            _ => return Ok(None),
         };
         if signature.0 != proof.signature() {
-            return Ok(ActionError::Over);
+            return Ok(None);
         }
         let head = history::head_at(db, actor.organization, index + 1).await?;
         let head = head.ok_or(StorageError::Inconsistent { table: "history", column: "subtree_roots" })?;
         let checkpoint = self.checkpoint(actor.organization, &head)?;
-        Ok(ActionError::DoneAlready(Box::new(Executed { index, executed_at, checkpoint, created, shown: None })))
+        Ok(Some(ActionError::DoneAlready(Box::new(Executed { index, executed_at, checkpoint, created, shown: None }))))
     }
 
     async fn code_for(&self, change: &Change) -> Result<Option<FreshCode>, ActionError> {

@@ -30,6 +30,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::time::sleep;
 
 on_both_databases!(
     a_code_that_is_typed_in_many_browsers_goes_on_in_one,
@@ -43,6 +44,7 @@ on_both_databases!(
     one_passkey_is_presented_for_a_code,
     a_challenge_of_the_api_signs_in_once,
     a_signature_executes_a_change_once_and_all_get_its_receipt,
+    a_signature_handed_in_while_it_is_executed_gets_the_receipt,
     a_challenge_of_the_api_is_signed_once,
     what_shows_a_signature_is_shown_once,
     a_new_passkeys_challenge_is_answered_once,
@@ -369,6 +371,26 @@ async fn a_signature_executes_a_change_once_and_all_get_its_receipt(database: &T
     assert!(receipts.iter().all(|receipt| (receipt.index, &receipt.created) == (1, &receipts[0].created)), "{receipts:?}");
     assert_eq!((app.count("history").await, app.mails_to("bob@example.org").await.len()), (2, 1));
     app.verify(ada.organization).await;
+}
+
+async fn a_signature_handed_in_while_it_is_executed_gets_the_receipt(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let servers = Servers::of(&app, database).await;
+    let mut ada = app.admin_with("ada@example.org", Device::security_key(&app.origin())).await;
+    for round in 0..6 {
+        let ready = Ready::of(&mut ada, &create_user(&format!("guest{round}@example.org"))).await;
+        let twins = (0..5).flat_map(|_| servers.twins(&ada.browser)).enumerate();
+        let all = twins.map(|(number, browser)| {
+            let again = Ready { browser, prepared: ready.prepared.clone(), response: ready.response.clone() };
+            async move {
+                // Some begin before the first is done and go on after it, when the passkey has counted this signature.
+                sleep(Duration::from_micros(700) * u32::try_from(number).unwrap()).await;
+                again.hand_in().await
+            }
+        });
+        let receipts: Vec<Receipt> = together(all).await.iter().map(Answer::done).collect();
+        assert_eq!(receipts.iter().filter(|receipt| !receipt.is_repeat).count(), 1, "{receipts:?}");
+    }
 }
 
 async fn a_challenge_of_the_api_is_signed_once(database: &TestDatabase) {
