@@ -19,6 +19,8 @@ use std::{collections::BTreeSet, time::Duration};
 
 /// A program's token counts so long at most.
 pub const LONGEST_TOKEN: Duration = Duration::from_hours(730 * 24);
+/// So many holders of a permission are counted, and no more: a page of permissions costs the same however many hold them.
+pub const COUNTED_HOLDERS: u64 = 100;
 
 /// What must be known to judge a change. What a change isn't about stays at its default.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,8 +119,18 @@ pub struct PermissionFacts {
     pub is_managed: bool,
     /// Whether it was put away.
     pub is_archived: bool,
-    /// How many users have it.
+    /// How many users and programs have it; a database counts them up to [`COUNTED_HOLDERS`].
     pub holders: u64,
+}
+
+/// How many users and programs have a permission.
+pub fn holders_in_words(count: u64) -> String {
+    match count {
+        0 => "Nobody".to_owned(),
+        1 => "1 holder".to_owned(),
+        COUNTED_HOLDERS.. => format!("{COUNTED_HOLDERS} or more holders"),
+        count => format!("{count} holders"),
+    }
 }
 
 impl PermissionFacts {
@@ -185,7 +197,7 @@ pub enum Denial {
     #[error("“{0}” is archived.")]
     Archived(PermissionName),
     /// Somebody has it.
-    #[error("{holders} {} “{name}”. Take it away from them first.", if *.holders == 1 { "holder still has" } else { "holders still have" })]
+    #[error("{} still {} “{name}”. Take it away from them first.", holders_in_words(*.holders), if *.holders == 1 { "has" } else { "have" })]
     Held {
         /// Its name.
         name: PermissionName,

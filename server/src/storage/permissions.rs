@@ -8,7 +8,7 @@ use super::{
 use app::{
     action::{
         change::{PermissionRef, UserRef},
-        rules::PermissionFacts,
+        rules::{COUNTED_HOLDERS, PermissionFacts},
     },
     domain::{
         id::{AssignmentId, OrganizationId, PermissionId, UserId},
@@ -19,6 +19,8 @@ use app::{
 };
 use sqlx::AssertSqlSafe;
 use std::collections::HashMap;
+
+const COUNTED: i64 = COUNTED_HOLDERS.cast_signed();
 
 /// What the organization brings along.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,18 +191,19 @@ pub async fn restore(db: &mut Connection, organization: OrganizationId, id: Perm
     Ok(())
 }
 
-/// The permission with this id in this organization. Its holders are counted up to a thousand.
+/// The permission with this id in this organization. Its holders are counted up to [`COUNTED_HOLDERS`].
 ///
 /// # Errors
 /// When the database fails.
 pub async fn find(db: &mut Connection, organization: OrganizationId, id: PermissionId) -> Result<Option<PermissionFacts>, StorageError> {
     let row: Option<Row> = sqlx::query_as(
         "SELECT p.id, p.name, p.operations, p.managed, p.version, p.archived_at,
-             (SELECT COUNT(*) FROM (SELECT 1 FROM assignments a WHERE a.permission_id = p.id LIMIT 1000) counted) AS holders
+             (SELECT COUNT(*) FROM (SELECT 1 FROM assignments a WHERE a.permission_id = p.id LIMIT $3) counted) AS holders
          FROM permissions p WHERE p.organization_id = $1 AND p.id = $2",
     )
     .bind(organization.to_string())
     .bind(id.to_string())
+    .bind(COUNTED)
     .fetch_optional(db)
     .await?;
     row.map(PermissionFacts::try_from).transpose()
@@ -243,7 +246,7 @@ pub async fn list(
              FROM permissions WHERE organization_id = $1
          )
          SELECT r.id, r.name, r.operations, r.managed, r.version, r.archived_at,
-             (SELECT COUNT(*) FROM (SELECT 1 FROM assignments a WHERE a.permission_id = r.id LIMIT 1000) counted) AS holders
+             (SELECT COUNT(*) FROM (SELECT 1 FROM assignments a WHERE a.permission_id = r.id LIMIT $4) counted) AS holders
          FROM ranked r LEFT JOIN ranked l ON l.id = $2
          WHERE l.id IS NULL OR r.place > l.place
              OR (r.place = l.place AND (r.word > l.word OR (r.word = l.word AND r.id > l.id)))
@@ -252,6 +255,7 @@ pub async fn list(
     .bind(organization.to_string())
     .bind(after.map(|id| id.to_string()).unwrap_or_default())
     .bind(limit)
+    .bind(COUNTED)
     .fetch_all(db)
     .await?;
     rows.into_iter().map(PermissionFacts::try_from).collect()

@@ -357,6 +357,7 @@ fn about_permissions() {
             ("nobody has it", but_permission(|permission| permission.holders = 0)),
             ("one has it", facts(Active)),
             ("two have it", but_permission(|permission| permission.holders = 2)),
+            ("many have it", but_permission(|permission| permission.holders = 523)),
             ("changed since", moved_on()),
             ("called otherwise", renamed()),
             ("managed", managed()),
@@ -398,6 +399,7 @@ fn about_permissions() {
         nobody has it: yes
         one has it: 1 holder still has “Reading”. Take it away from them first.
         two have it: 2 holders still have “Reading”. Take it away from them first.
+        many have it: 100 or more holders still have “Reading”. Take it away from them first.
         changed since: The permission was changed since you looked at it. It is called “Reading” now and allows: Auth:Users:Read. Look at it again before you sign.
         called otherwise: The permission was changed since you looked at it. It is called “Records” now and allows: Auth:Users:Read. Look at it again before you sign.
         managed: “Reading” came with the organization and can't be changed.

@@ -3,10 +3,12 @@
 use super::{
     door::{missing, needs, signed_in},
     permission_form::{Existing, PermissionForm},
-    permissions::number,
 };
 use crate::{
-    action::change::{PermissionRef, PermissionTerms},
+    action::{
+        change::{PermissionRef, PermissionTerms},
+        rules::holders_in_words,
+    },
     component::{
         frame::{Frame, Place},
         needs_script::NeedsScript,
@@ -46,7 +48,7 @@ fn EditPage(viewer: Viewer, row: PermissionRow) -> impl IntoView {
             view! {
                 <p class="lead measure">
                     "A change applies at once to everyone who has this permission"
-                    {holders.map(|holders| format!(": {} now", number(holders).to_lowercase()))} "."
+                    {holders.map(|holders| format!(": {} now", holders_in_words(holders).to_lowercase()))} "."
                 </p>
                 <NeedsScript />
                 <PermissionForm existing=Some(existing) held signer />

@@ -3,11 +3,12 @@
 use super::{
     door::{escaped, missing, signed_in},
     offer::{offer, offer_danger},
-    permissions::{PermissionBadges, number},
+    permissions::PermissionBadges,
 };
 use crate::{
     action::{
         change::{Change, PermissionRef, UserRef},
+        rules::holders_in_words,
         sentence::consequence,
     },
     component::{
@@ -99,7 +100,7 @@ fn Identity(row: PermissionRow) -> impl IntoView {
                     <dt>"Kind"</dt>
                     <dd>{kind} <PermissionBadges is_managed is_archived /></dd>
                 </div>
-                {holders.map(|holders| view! { <div><dt>"Held by"</dt><dd>{number(holders)}</dd></div> })}
+                {holders.map(|holders| view! { <div><dt>"Held by"</dt><dd>{holders_in_words(holders)}</dd></div> })}
                 <div>
                     <dt>"Version"</dt>
                     <dd>{permission.version}</dd>
@@ -180,7 +181,11 @@ fn Archive(viewer: Viewer, permission: PermissionRef, holders: Option<u64>) -> i
     let words = match holders {
         Some(0) => consequence(&change).to_owned(),
         Some(holders) => {
-            format!("It can be archived once nobody has it. {} now: take it away on their pages first.", has(holders))
+            format!(
+                "It can be archived once nobody has it. {} {} it now: take it away on their pages first.",
+                holders_in_words(holders),
+                if holders == 1 { "has" } else { "have" }
+            )
         }
         // Whoever may not see who has it is told by the server.
         None => format!("{} This only works when nobody has it.", consequence(&change)),
@@ -198,8 +203,4 @@ fn Archive(viewer: Viewer, permission: PermissionRef, holders: Option<u64>) -> i
         </section>
     }
     .into_any()
-}
-
-fn has(holders: u64) -> String {
-    if holders == 1 { "1 holder has it".to_owned() } else { format!("{holders} holders have it") }
 }

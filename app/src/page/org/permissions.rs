@@ -2,6 +2,7 @@
 
 use super::door::{escaped, signed_in};
 use crate::{
+    action::rules::holders_in_words,
     component::{
         frame::{Frame, Place},
         icon::{Glyph, Icon},
@@ -104,7 +105,7 @@ fn Table(permissions: Vec<PermissionRow>, shows_holders: bool) -> impl IntoView 
                                 </th>
                                 <td role="cell" data-label="Allows">{count(&row.operations)}</td>
                                 {shows_holders
-                                    .then(|| view! { <td role="cell" data-label="Held by">{row.holders.map(number)}</td> })}
+                                    .then(|| view! { <td role="cell" data-label="Held by">{row.holders.map(holders_in_words)}</td> })}
                             </tr>
                         }
                     })
@@ -125,14 +126,5 @@ pub(super) fn PermissionBadges(
     view! {
         {is_managed.then(|| view! { " " <span class="badge">"Managed"</span> })}
         {is_archived.then(|| view! { " " <span class="badge">"Archived"</span> })}
-    }
-}
-
-/// How many users and programs, in words.
-pub(super) fn number(count: u64) -> String {
-    match count {
-        0 => "Nobody".to_owned(),
-        1 => "1 holder".to_owned(),
-        count => format!("{count} holders"),
     }
 }
