@@ -15,6 +15,8 @@ mod enrolment;
 mod own_account;
 #[path = "history/registrations.rs"]
 mod registrations;
+#[path = "history/server_key.rs"]
+mod server_key;
 #[path = "history/signatures.rs"]
 mod signatures;
 #[path = "history/story.rs"]

@@ -32,7 +32,7 @@ export class Server {
   readonly origin: string;
   /** Where it listens. */
   readonly address: string;
-  readonly #process: ChildProcess;
+  #process: ChildProcess;
   readonly #dataDir: string;
   readonly #environment: NodeJS.ProcessEnv;
   #output = "";
@@ -44,6 +44,12 @@ export class Server {
     this.#environment = environment;
     this.#process = process;
     this.#dataDir = dataDir;
+    this.#watch(process);
+  }
+
+  #watch(process: ChildProcess): void {
+    this.#process = process;
+    this.#ended = false;
     const keep = (chunk: Buffer): void => {
       this.#output += chunk.toString("utf8");
     };
@@ -81,8 +87,7 @@ export class Server {
       ...(options.contact === undefined ? {} : { COUNTERSIGN_CONTACT: options.contact }),
       ...(options.origin === undefined ? {} : { COUNTERSIGN_TRUSTED_PROXIES: "127.0.0.1" }),
     };
-    const child = spawn(countersign, [], { cwd: repository, stdio: ["ignore", "pipe", "pipe"], env: environment });
-    const server = new Server(origin, address, child, dataDir, environment);
+    const server = new Server(origin, address, launch(environment), dataDir, environment);
     try {
       await server.#healthy();
     } catch (error) {
@@ -102,15 +107,29 @@ export class Server {
     return run(parameters, this.#environment, typed);
   }
 
+  /** Does something while the server is stopped, and starts it again. */
+  async whileDown<Done>(work: () => Promise<Done>): Promise<Done> {
+    await this.#end();
+    const done = await work();
+    this.#watch(launch(this.#environment));
+    await this.#healthy();
+    return done;
+  }
+
   /** Ends the server as an operator would, and removes its database. */
   async stop(): Promise<void> {
-    if (!this.#ended) {
-      this.#process.kill("SIGTERM");
-      for (let waited = 0; !this.#ended && waited < 5_000; waited += 50) await sleep(50);
-      if (!this.#ended) this.#process.kill("SIGKILL");
-    }
+    await this.#end();
     rememberLog(this.address, this.#output);
     await rm(this.#dataDir, { recursive: true, force: true });
+  }
+
+  async #end(): Promise<void> {
+    if (this.#ended) return;
+    this.#process.kill("SIGTERM");
+    for (let waited = 0; !this.#ended && waited < 5_000; waited += 50) await sleep(50);
+    if (this.#ended) return;
+    this.#process.kill("SIGKILL");
+    while (!this.#ended) await sleep(50);
   }
 
   async #healthy(): Promise<void> {
@@ -121,6 +140,10 @@ export class Server {
     }
     throw new Error(`the server did not become healthy within 20 seconds:\n${this.#output}`);
   }
+}
+
+function launch(environment: NodeJS.ProcessEnv): ChildProcess {
+  return spawn(countersign, [], { cwd: repository, stdio: ["ignore", "pipe", "pipe"], env: environment });
 }
 
 /** A port of the loopback interface that nobody listens on. */

@@ -48,6 +48,22 @@ test("first: the first organization is made, then the page says whom to ask", as
   await expectHeading(page, person.organization);
 });
 
+test("the server's secret is exchanged: the history says so, and verifies in the browser", async ({ anotherBrowser, startServer, mail, person }) => {
+  const server = await startServer({ smtpPort: mail.port });
+  const page = await anotherBrowser({ baseURL: server.origin });
+  const passkey = await Authenticator.in(page);
+  await createOrganization(page, mail, person, passkey);
+  const done = await server.whileDown(() => server.command(["rotate-secret"], "rotate\n"));
+  expect(done.code, done.stderr).toBe(0);
+  expect((await mail.next(person.email, 2)).subject).toBe("The key that signs your organization's history was changed");
+  await open(page, "/org/history");
+  await expect(page.getByText("All 2 entries on this page are verified in this browser.")).toBeVisible();
+  await expect(page.locator(".entry.loud")).toContainText("Changed the key by which the server signs checkpoints");
+  await open(page, "/org/history/1");
+  await expect(page.locator(".entry-verdict")).toHaveText("Verified in this browser");
+  for (const key of ["Key before", "New key"]) await expect(page.getByRole("main")).toContainText(new RegExp(`${key}\\s*localhost:\\d+\\+[0-9a-f]{8}\\+`));
+});
+
 test("health is answered without telling anything", async ({ server }) => {
   for (const path of ["/health/live", "/health/ready"]) {
     const answer = await ask(`${server.origin}${path}`);

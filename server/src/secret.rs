@@ -9,7 +9,11 @@ use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
     hkdf::{HKDF_SHA256, Prk, Salt},
 };
-use std::{fs, io, path::Path};
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+};
 
 /// Why there is no secret.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +87,8 @@ impl ServerSecret {
         Self::parse(&fs::read_to_string(path).map_err(failed)?).map(Some)
     }
 
-    /// Reads the file, or makes a secret and writes it there, readable for its owner only.
+    /// Reads the file, or makes a secret and writes it there, readable for its owner only. It is on the disk before anything can be
+    /// encrypted or signed under it.
     ///
     /// # Errors
     /// When the file can't be read, is malformed, isn't its owner's alone, or can't be written.
@@ -91,10 +96,23 @@ impl ServerSecret {
         if let Some(secret) = Self::read(path)? {
             return Ok(secret);
         }
-        let secret = Self(ambient.bytes());
-        let written = write_private(path, &format!("{}\n", HEXLOWER_PERMISSIVE.encode(&secret.0)));
-        written.map_err(|source| SecretError::File { path: path.display().to_string(), source })?;
+        let secret = Self::random(ambient);
+        secret.write(path)?;
         Ok(secret)
+    }
+
+    /// A new one.
+    pub fn random(ambient: &Ambient) -> Self {
+        Self(ambient.bytes())
+    }
+
+    /// Writes it into a new file, readable for its owner only.
+    ///
+    /// # Errors
+    /// When there is such a file, or it can't be written.
+    pub fn write(&self, path: &Path) -> Result<(), SecretError> {
+        let written = write_private(path, &format!("{}\n", HEXLOWER_PERMISSIVE.encode(&self.0)));
+        written.map_err(|source| SecretError::File { path: path.display().to_string(), source })
     }
 
     /// Encrypts a text which only opens again for the same place (ChaCha20-Poly1305; nonce ‖ ciphertext ‖ tag, base64url).
@@ -182,18 +200,34 @@ fn is_private(_file: &fs::Metadata) -> bool {
     true
 }
 
-#[cfg(unix)]
+/// The file is there as a whole or not at all, and never in the place of another.
 fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let folder = folder_of(path);
+    // Nobody else may read it (mode 600).
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.as_file().sync_all()?;
+    file.persist_noclobber(path).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
+/// The folder that a file is in, or will be.
+pub(crate) fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// So that the names of its files are on the disk, too.
+#[cfg(unix)]
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    fs::write(path, text)
+pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
 }
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ pub enum Purpose {
     Recovery,
     /// The server says that it let someone in by its operator's order.
     BreakGlass,
+    /// The server says that its key is another one from now on.
+    KeyChange,
     /// Whatever an action creates gets its id.
     CreatedId,
     /// The recovery key that a recovery registers beside a passkey gets its id.
@@ -25,12 +27,13 @@ pub enum Purpose {
 
 impl Purpose {
     /// Every one of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::RecoveryKey,
         Self::RecoveryKeyTest,
         Self::Action,
         Self::Recovery,
         Self::BreakGlass,
+        Self::KeyChange,
         Self::CreatedId,
         Self::CreatedRecoveryKeyId,
         Self::CreatedKeyId,
@@ -45,6 +48,7 @@ impl Purpose {
             Self::Action => "countersign/action/v1",
             Self::Recovery => "countersign/recovery/v1",
             Self::BreakGlass => "countersign/break-glass/v1",
+            Self::KeyChange => "countersign/key-change/v1",
             Self::CreatedId => "countersign/created-id/v1",
             Self::CreatedRecoveryKeyId => "countersign/created-recovery-key-id/v1",
             Self::CreatedKeyId => "countersign/created-key-id/v1",

@@ -14,7 +14,7 @@ use crate::{
             entry::{Credentials, Enrolment, Entry, Grounds, Hashes, NewSigner, SignedAction, SignedRecovery, SignerKey, SigningKey, What},
             reader::{self, Problem, Source, Verdict},
         },
-        key::NewKey,
+        key::{KeySignature, NewKey},
         recovery_key::recovery_message,
         verify::CeremonyError,
     },
@@ -84,10 +84,8 @@ impl Verifier {
         match &entry.what {
             What::Genesis(genesis) => check_credentials(&genesis.credentials).await.map(|_| ()),
             What::Registration(registration) => check_credentials(&registration.credentials).await.map(|_| ()),
-            What::BreakGlass(order) => {
-                let (key, message) = reader::break_glass(&self.registrations, &entry, order)?;
-                check_signature(&key, &message, &order.signature.0).await
-            }
+            What::BreakGlass(order) => check_signatures(&reader::break_glass(&self.registrations, &entry, order)?).await,
+            What::KeyChange(change) => check_signatures(&reader::key_change(&self.registrations, &entry, change)?).await,
             What::Action(_) | What::Recovery(_) | What::Enrolment(_) => self.signed(&entry, shown).await,
         }
     }
@@ -99,7 +97,7 @@ impl Verifier {
             What::Recovery(recovery) => self.recovery(entry, recovery, shown).await,
             What::Enrolment(enrolment) => self.enrolment(entry, enrolment).await,
             // They aren't.
-            What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => Ok(()),
+            What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::KeyChange(_) => Ok(()),
         }
     }
 
@@ -210,6 +208,13 @@ async fn challenge(document: &Bytes, shown: Option<&str>) -> Result<[u8; 32], Fa
 
 async fn check_signature(key: &PublicKey, message: &[u8], signature: &[u8]) -> Result<(), Failure> {
     if webcrypto::verify(key, message, signature).await? { Ok(()) } else { Err(Problem::Signature.into()) }
+}
+
+async fn check_signatures(signatures: &[KeySignature]) -> Result<(), Failure> {
+    for KeySignature { key, message, signature } in signatures {
+        check_signature(key, message, signature).await?;
+    }
+    Ok(())
 }
 
 /// The credential that a change brings, if it brings one.

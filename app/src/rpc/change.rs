@@ -31,7 +31,8 @@ pub struct Receipt {
     pub index: u64,
     /// When it was executed.
     pub executed_at: Timestamp,
-    /// The checkpoint that counts this entry as its last: a signed note.
+    /// The checkpoint that counts this entry as its last: a signed note. Of what was executed before the server's key was changed, the
+    /// first that the new key signs.
     pub checkpoint: String,
     /// The id of what was created, if something was.
     pub created: Option<String>,

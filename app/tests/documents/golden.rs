@@ -47,6 +47,7 @@ pub fn documents() -> Vec<(String, Document)> {
 pub fn entries() -> Vec<(String, String)> {
     let (mut story, mut ada) = Story::begin();
     story.join(&mut ada, "bob@example.org");
+    story.change_key();
     let named = story.lines.into_iter().map(|line| {
         let kind = match Entry::parse(&line).unwrap().what {
             What::Genesis(_) => "genesis",
@@ -55,6 +56,7 @@ pub fn entries() -> Vec<(String, String)> {
             What::Recovery(_) => "recovery",
             What::BreakGlass(_) => "break-glass",
             What::Enrolment(_) => "enrolment",
+            What::KeyChange(_) => "key-change",
         };
         (format!("entry-{kind}.json"), line)
     });
@@ -92,7 +94,7 @@ fn challenges_fingerprints_and_sentences_are_as_ever() {
 #[test]
 fn entries_are_written_as_ever() {
     let entries = entries();
-    assert_eq!(entries.len(), 3);
+    assert_eq!(entries.len(), 4);
     for (file, line) in entries {
         assert_golden(&file, line.as_bytes());
         assert_eq!(Entry::parse(&line).unwrap().to_line().as_deref(), Ok(line.as_str()));

@@ -214,7 +214,7 @@ fn credentials_must_hold_together() {
 fn genesis(story: &Story) -> Genesis {
     match Entry::parse(&story.lines[0]).unwrap().what {
         What::Genesis(genesis) => *genesis,
-        What::Registration(_) | What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) => {
+        What::Registration(_) | What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) | What::KeyChange(_) => {
             panic!("a story begins with its genesis")
         }
     }

@@ -10,7 +10,10 @@ use app::{
         document::{self, Document},
         history::{
             checkpoint::{Checkpoint, CheckpointSigner},
-            entry::{self, Credentials, Enrolment, Entry, Genesis, NewSigner, Registration, SignedAction, What},
+            entry::{
+                self, Credentials, Enrolment, Entry, Genesis, KeyChange, KeyStatement, NewSigner, Registration, SignedAction, What,
+                key_change_message,
+            },
             reader::created,
             replay::{FinishError, Replay, ReplayError},
             state::State,
@@ -253,6 +256,31 @@ impl Story {
         (PermissionRef { id, name: permission.name, version: permission.version }, permission.operations)
     }
 
+    /// What the server says if another key follows by the next entry.
+    pub fn key_statement(&self, new: &[u8; 32]) -> KeyStatement {
+        KeyStatement {
+            index: u64::try_from(self.lines.len()).unwrap(),
+            organization: self.organization,
+            executed_at: self.now.plus(Duration::from_mins(1)),
+            key: signer(new).key().to_owned(),
+        }
+    }
+
+    /// The same, signed by the key in force and by the new one, both by their seeds.
+    pub fn key_change(statement: &KeyStatement, before: &[u8; 32], new: &[u8; 32]) -> KeyChange {
+        let statement = statement.to_bytes().unwrap();
+        let signed_by = |seed| Bytes(signer(seed).sign_message(&key_change_message(&statement)));
+        KeyChange { signature: signed_by(before), new_signature: signed_by(new), statement: Bytes(statement) }
+    }
+
+    /// The server's operator exchanges the secret.
+    pub fn change_key(&mut self) {
+        let new = self.chance.bytes();
+        let change = Self::key_change(&self.key_statement(&new), &self.checkpoint_seed, &new);
+        self.append(What::KeyChange(Box::new(change)));
+        self.checkpoint_seed = new;
+    }
+
     /// The organization now.
     pub fn state(&self) -> State {
         verify(&self.lines, &self.checkpoint()).unwrap()
@@ -274,8 +302,13 @@ impl Story {
     }
 
     fn signer(&self) -> CheckpointSigner {
-        CheckpointSigner::new(RP_ID, &self.checkpoint_seed).unwrap()
+        signer(&self.checkpoint_seed)
     }
+}
+
+/// The server's signer with this seed.
+pub fn signer(seed: &[u8; 32]) -> CheckpointSigner {
+    CheckpointSigner::new(RP_ID, seed).unwrap()
 }
 
 /// The root of the lines' tree, by another implementation than ours.

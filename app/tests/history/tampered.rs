@@ -149,6 +149,7 @@ fn kind(line: &str) -> &'static str {
         What::Recovery(_) => "recovery",
         What::BreakGlass(_) => "break-glass",
         What::Enrolment(_) => "enrolment",
+        What::KeyChange(_) => "key-change",
     }
 }
 
@@ -391,7 +392,7 @@ fn a_checkpoint_is_of_this_history_by_the_key_that_its_genesis_names() {
 fn genesis_key(story: &Story) -> String {
     match Entry::parse(&story.lines[0]).unwrap().what {
         What::Genesis(genesis) => genesis.checkpoint_key,
-        What::Registration(_) | What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) => {
+        What::Registration(_) | What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) | What::KeyChange(_) => {
             panic!("a story begins with its genesis")
         }
     }

@@ -1,7 +1,7 @@
 //! Break-glass: whoever runs the server lets someone enrol again who lost everything, where nobody else of the organization
 //! could. Nobody signs that but the server, so it stands in history as what it is, and every admin is told.
 
-use super::{ActionError, Actor, Event, Road, apply::end_all, tell::AdminEvent};
+use super::{ActionError, Actor, Event, Road, apply::end_all, key_change::server_keys, tell::AdminEvent};
 use crate::storage::{Connection, StorageError, commit as save, history, registrations, users};
 use app::{
     action::{
@@ -18,7 +18,7 @@ impl Road {
     ///
     /// # Errors
     /// [`ActionError::NotActive`] when there is no such user, or they are deactivated: that is for an admin to take back.
-    /// [`ActionError::AnotherSecret`] when the history began under another one.
+    /// [`ActionError::AnotherSecret`] when the key in force is another one's.
     pub async fn break_glass(&self, whom: Actor) -> Result<Invitation, ActionError> {
         let code = self.fresh_code().await?;
         let mut transaction = self.storage.begin().await?;
@@ -42,7 +42,7 @@ impl Road {
             line: &line,
             action: None,
             credential: None,
-            actor: whom.user,
+            actor: Some(whom.user),
             subject: Some(whom.user),
             registers: &[],
         };
@@ -55,13 +55,11 @@ impl Road {
         Ok(invitation)
     }
 
-    /// Under another secret than the one that the history began with, what is signed here would never verify, and everything
-    /// after it neither.
+    /// Under another secret than the one whose key is in force, what is signed here would never verify, and everything after it
+    /// neither.
     async fn check_own_history(&self, db: &mut Connection, whom: Actor) -> Result<(), ActionError> {
-        let first = history::from(db, whom.organization, 0, 1).await?;
-        let entry = first.first().map(|line| Entry::parse(line)).transpose()?;
-        match entry.map(|entry| entry.what) {
-            Some(What::Genesis(genesis)) if genesis.checkpoint_key == self.signer.key() => Ok(()),
+        match server_keys(db, whom.organization).await?.last() {
+            Some(in_force) if in_force.key == self.signer.key() => Ok(()),
             Some(_) => Err(ActionError::AnotherSecret),
             None => Err(ActionError::NotActive),
         }

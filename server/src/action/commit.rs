@@ -5,6 +5,7 @@ use super::{
     apply::{Brought, Context, FreshCode, apply},
     enrolment::Use,
     facts::gather,
+    key_change::server_keys,
 };
 use crate::{
     client::Client,
@@ -50,7 +51,7 @@ pub struct Executed {
     pub index: u64,
     /// When.
     pub executed_at: Timestamp,
-    /// The checkpoint that counts it as its last.
+    /// The checkpoint that counts it as its last; if the server's key was changed since, the first one by the key of now.
     pub checkpoint: String,
     /// The id of what was created.
     pub created: Option<String>,
@@ -204,7 +205,7 @@ impl Road {
             line: &line,
             action: Some(action),
             credential: Some(used.credential()),
-            actor: actor.user,
+            actor: Some(actor.user),
             subject,
             registers: &ids.registered(&document.change),
         };
@@ -271,7 +272,9 @@ impl Road {
         if signature.0 != proof.signature() {
             return Ok(None);
         }
-        let head = history::head_at(db, actor.organization, index + 1).await?;
+        // By the key of today, none of before it was in force would count.
+        let in_force = server_keys(db, actor.organization).await?.last().map_or(0, |key| key.from);
+        let head = history::head_at(db, actor.organization, in_force.max(index + 1)).await?;
         let head = head.ok_or(StorageError::Inconsistent { table: "history", column: "subtree_roots" })?;
         let checkpoint = self.checkpoint(actor.organization, &head)?;
         Ok(Some(ActionError::DoneAlready(Box::new(Executed { index, executed_at, checkpoint, created, shown: None }))))

@@ -181,7 +181,7 @@ impl Road {
             line: &line,
             action: None,
             credential: Some(credential),
-            actor: whom.user,
+            actor: Some(whom.user),
             subject: None,
             registers: &registers,
         };

@@ -16,7 +16,6 @@ use app::{
         cose::InvalidSignature,
         history::{
             checkpoint::{Checkpoint, CheckpointSigner},
-            entry::{Entry, What, server_key},
             merkle::Frontier,
             replay::{PendingSignature, Replay, ReplayError},
         },
@@ -42,36 +41,6 @@ pub struct Inspected {
     pub credentials: usize,
     /// What is wrong, a sentence each.
     pub wrong: Vec<String>,
-}
-
-/// How the key that this server signs with stands to the one that a history began with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fit {
-    /// It is the same.
-    Same,
-    /// The same secret, under another name: the one that the history began under.
-    AnotherName(String),
-    /// Another secret.
-    AnotherSecret,
-    /// There is no history yet, or its first entry can't be read.
-    Unknown,
-}
-
-/// Whether this server's key is the one that an organization's history began with.
-///
-/// # Errors
-/// When the database fails.
-pub async fn fit(db: &mut Connection, organization: OrganizationId, signer: &CheckpointSigner) -> Result<Fit, StorageError> {
-    let first = upkeep::entries(db, organization, 0, 1).await?;
-    let entry = first.first().and_then(|row| Entry::parse(&row.line).ok());
-    let Some(What::Genesis(genesis)) = entry.map(|entry| entry.what) else { return Ok(Fit::Unknown) };
-    Ok(if genesis.checkpoint_key == signer.key() {
-        Fit::Same
-    } else if server_key(&genesis.checkpoint_key).is_some_and(|key| server_key(signer.key()) == Some(key)) {
-        Fit::AnotherName(genesis.checkpoint_key.split('+').next().unwrap_or_default().to_owned())
-    } else {
-        Fit::AnotherSecret
-    })
 }
 
 /// Inspects an organization; nothing, when there is none with this id. Without a signer the checkpoint's signature is left out. `db`

@@ -17,6 +17,7 @@ mod enrolment;
 mod export;
 mod facts;
 mod inspect;
+mod key_change;
 mod prepare;
 mod record;
 mod tell;
@@ -26,7 +27,8 @@ pub use enrol::{Enrolled, NewCredentials, NewSigner, RecoverySignature};
 pub use enrolment::{Grounds, Request, check_recovery_key, passkey_credential, recovery_credential};
 pub use export::Export;
 pub use facts::{held_by_active, require};
-pub use inspect::{Fit, Inspected, first_bad, fit, inspect};
+pub use inspect::{Inspected, first_bad, inspect};
+pub use key_change::{Fit, fit, server_keys};
 pub use record::Registered;
 pub use tell::Event;
 
@@ -121,8 +123,8 @@ pub enum ActionError {
     /// The document can't be written or read.
     #[error(transparent)]
     Document(#[from] DocumentError),
-    /// What this server signs isn't by the key that the history's first entry names.
-    #[error("the server's secret isn't the one that this history began with: give the right one (COUNTERSIGN_SECRET, or the data folder)")]
+    /// What this server signs isn't by the key that is in force in the history.
+    #[error("the server's secret isn't the one whose key is in force in this history: give the right one (COUNTERSIGN_SECRET, or the data folder)")]
     AnotherSecret,
     /// The entry can't be written.
     #[error(transparent)]

@@ -69,7 +69,7 @@ impl Road {
             line: &line,
             action: None,
             credential: Some(registered.passkey_id),
-            actor: user.id,
+            actor: Some(user.id),
             subject: None,
             registers: &[registered.passkey_id, registered.recovery_key_id],
         };

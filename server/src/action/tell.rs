@@ -193,7 +193,8 @@ impl Road {
     ) -> Result<(), ActionError> {
         let organization_name = organizations::find_name(db, organization).await?.unwrap_or_default();
         let Some(email) = whom.handle.email() else { return Ok(()) };
-        for (admin, to) in permissions::other_full_admins(db, organization, whom.id).await? {
+        let others = permissions::full_admins(db, organization).await?.into_iter().filter(|(admin, _)| *admin != whom.id);
+        for (admin, to) in others {
             let message = message::admin_event(&message::AdminEvent {
                 to: &to,
                 organization: &organization_name,
@@ -203,6 +204,31 @@ impl Road {
                 at,
                 from,
                 link: &format!("{}/org/users/{}", self.site.origin, whom.id),
+            });
+            self.outbox.queue(db, &message, organization, admin, at.plus(WORTH_SENDING)).await?;
+        }
+        Ok(())
+    }
+
+    /// Queues a mail to every active admin that the server's key, of which the entry at `index` speaks, was changed, in the caller's
+    /// transaction.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn tell_of_key_change(
+        &self,
+        db: &mut Connection,
+        organization: OrganizationId,
+        index: u64,
+        at: Timestamp,
+    ) -> Result<(), ActionError> {
+        let organization_name = organizations::find_name(db, organization).await?.unwrap_or_default();
+        for (admin, to) in permissions::full_admins(db, organization).await? {
+            let message = message::key_change(&message::KeyChange {
+                to: &to,
+                organization: &organization_name,
+                at,
+                link: &format!("{}/org/history/{index}", self.site.origin),
             });
             self.outbox.queue(db, &message, organization, admin, at.plus(WORTH_SENDING)).await?;
         }

@@ -7,6 +7,7 @@ use super::{
     input::{Id, Parameters},
 };
 use crate::{
+    action::server_keys,
     service::Services,
     storage::{Connection, history},
 };
@@ -63,7 +64,7 @@ pub(super) async fn read(
 /// Shows the checkpoint
 ///
 /// The server's signed statement of how many entries there are and what the root of the tree over them is, in the form of C2SP's
-/// `tlog-checkpoint`. The key that it is signed with stands in the history's first entry.
+/// `tlog-checkpoint`. The key that it is signed with stands in the history: in its first entry, or in the last one that changed it.
 #[utoipa::path(
     get,
     path = "/countersign/v1/checkpoint",
@@ -75,6 +76,39 @@ pub(super) async fn checkpoint(State(services): State<Arc<Services>>, caller: Ca
     let mut db = caller.reading(Operation::HistoryRead).await?;
     let head = head(&caller, &mut db).await?;
     sign(&services, &caller, &head)
+}
+
+/// A key of the server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ServerKey {
+    /// It signs the checkpoints that count so many entries or more, until the next key.
+    from: u64,
+    /// The key, in the form of C2SP's `signed-note`: `name+hash+base64`.
+    key: String,
+}
+
+/// The keys of the server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ServerKeys {
+    /// The oldest first.
+    items: Vec<ServerKey>,
+}
+
+/// Lists the keys that checkpoints are signed with
+///
+/// One, unless the operator exchanged the server's secret. They stand in the history, each signed by the one before: this is for
+/// whoever doesn't read it.
+#[utoipa::path(
+    get,
+    path = "/countersign/v1/keys",
+    tag = "History",
+    responses((status = 200, body = ServerKeys), Errors),
+    security(("token" = []))
+)]
+pub(super) async fn keys(caller: Caller) -> Result<Json<ServerKeys>, ApiError> {
+    let mut db = caller.reading(Operation::HistoryRead).await?;
+    let keys = server_keys(&mut db, caller.actor.organization).await.map_err(caller.failed())?;
+    Ok(Json(ServerKeys { items: keys.into_iter().map(|named| ServerKey { from: named.from, key: named.key }).collect() }))
 }
 
 /// An entry, and that it is in the history.

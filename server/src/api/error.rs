@@ -263,7 +263,7 @@ struct Receipt {
     index: u64,
     /// When, in UTC.
     executed_at: String,
-    /// The checkpoint that counts it as its last entry.
+    /// The checkpoint that counts it as its last entry; if the server's key was changed since, the first one by the new key.
     checkpoint: String,
     /// The id of what was created.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -238,6 +238,7 @@ pub(super) async fn show(caller: Caller, Id(id): Id<EntryId>) -> Result<Json<Log
         What::Action(action) => action.document.clone(),
         What::Recovery(recovery) => recovery.document.clone(),
         What::BreakGlass(order) => order.statement.clone(),
+        What::KeyChange(change) => change.statement.clone(),
         What::Genesis(_) | What::Registration(_) | What::Enrolment(_) => Bytes(line.into_bytes()),
     };
     Ok(Json(Log {
@@ -263,7 +264,9 @@ async fn evidence(db: &mut Connection, organization: OrganizationId, entry: &Ent
             client_data: action.client_data.to_string(),
             signature: action.signature.to_string(),
         }),
-        What::Genesis(_) | What::Registration(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) => None,
+        What::Genesis(_) | What::Registration(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) | What::KeyChange(_) => {
+            None
+        }
     };
     Ok(Evidence { id: credential.map(|id| id.to_string()).unwrap_or_default(), kind, public_key, assertion })
 }

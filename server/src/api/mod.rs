@@ -139,6 +139,7 @@ fn described() -> OpenApiRouter<Arc<Services>> {
         .routes(routes!(permissions::revoke))
         .routes(routes!(countersign::read))
         .routes(routes!(countersign::checkpoint))
+        .routes(routes!(countersign::keys))
         .routes(routes!(countersign::entry))
         .routes(routes!(countersign::consistency))
         .routes(routes!(countersign::health))

@@ -7,6 +7,7 @@
 use super::asked_to_stop;
 use crate::{
     config::Config,
+    secret::{folder_of, sync_folder},
     storage::{StorageError, upkeep::AsItIs},
 };
 use std::{
@@ -116,12 +117,8 @@ pub async fn backup(config: &Config, what: &Backup) -> Result<String, BackupErro
 /// Writes the copy, and sees to it that it is on the disk; its size.
 async fn write(source: &mut AsItIs, file: &Path) -> Result<u64, BackupError> {
     let failed = |source| BackupError::Write { path: file.display().to_string(), source };
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
     // SQLite takes names that begin with `file:` for URLs; a whole path doesn't.
-    let folder = folder.canonicalize().map_err(failed)?;
+    let folder = folder_of(file).canonicalize().map_err(failed)?;
     // What SQLite may put beside the copy goes with this folder, whatever happens.
     let private = tempfile::Builder::new().prefix(".countersign-backup-").tempdir_in(&folder).map_err(failed)?;
     let copy = tempfile::NamedTempFile::new_in(&private).map_err(failed)?;
@@ -135,15 +132,4 @@ async fn write(source: &mut AsItIs, file: &Path) -> Result<u64, BackupError> {
     drop(private);
     sync_folder(&folder).map_err(|source| BackupError::Unsure { path: file.display().to_string(), source })?;
     Ok(written.metadata().map_err(failed)?.len())
-}
-
-/// So that the file's name is on the disk, too.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    fs::File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! `countersign check`: whether settings, files and database are in order, and whether every organization is what its history
 //! says. It changes nothing, may run beside a server, and goes on after what it finds.
 
-use super::say;
+use super::{StartError, next_secret, say};
 use crate::{
     action::{Fit, Inspected, RoadError, checkpoint_signer, fit, inspect},
     ambient::Ambient,
@@ -172,6 +172,10 @@ fn secret(config: &Config) -> Result<Secret, String> {
             .map(|secret| Secret { secret: Some(secret), origin })
             .map_err(|error| format!("COUNTERSIGN_SECRET: {error}"));
     }
+    let next = next_secret(config);
+    if next.exists() {
+        return Err(StartError::HalfRotated(next).to_string());
+    }
     let path: PathBuf = config.data_dir.join("secret");
     let origin = format!("the file {}", path.display());
     match ServerSecret::read(&path) {
@@ -268,7 +272,7 @@ async fn all_organizations(database: &mut AsItIs) -> Result<Vec<(Named, Option<O
     Ok(all.into_iter().map(|named| (named.id.parse().ok(), named)).map(|(id, named)| (named, id)).collect())
 }
 
-/// For each organization whose history began under another key, a sentence.
+/// For each organization in whose history another key is in force, a sentence.
 async fn misfits(
     database: &mut AsItIs,
     all: &[(Named, Option<OrganizationId>)],
@@ -281,10 +285,10 @@ async fn misfits(
         match fit(&mut snapshot, id, signer).await? {
             Fit::Same | Fit::Unknown => {}
             Fit::AnotherName(before) => found.push(format!(
-                "the history of “{name}” ({id}) began at {before}: checkpoints of another name or port don't verify, so set COUNTERSIGN_ORIGIN to it again"
+                "the history of “{name}” ({id}) has checkpoints of {before}: those of another name or port don't verify, so set COUNTERSIGN_ORIGIN to it again, or see `countersign rotate-secret --help`"
             )),
             Fit::AnotherSecret => found.push(format!(
-                "it isn't the one that the history of “{name}” ({id}) began with: give the right one (COUNTERSIGN_SECRET, or the file secret in the data folder)"
+                "it isn't the one whose key is in force in the history of “{name}” ({id}): give the right one (COUNTERSIGN_SECRET, or the file secret in the data folder)"
             )),
         }
     }
@@ -312,7 +316,7 @@ async fn waiting_mails(database: &mut AsItIs, secret: &ServerSecret) -> Result<S
 async fn organization(database: &mut AsItIs, what: &str, id: OrganizationId, signer: Option<&CheckpointSigner>, report: &mut Report<'_>) {
     let found = async {
         let mut snapshot = database.snapshot().await?;
-        // What its history began with is told with the secret. Under another key its checkpoint can't verify.
+        // Which key is in force is told with the secret. Under another key its checkpoint can't verify.
         let signer = match signer {
             Some(signer) => (fit(&mut snapshot, id, signer).await? == Fit::Same).then_some(signer),
             None => None,

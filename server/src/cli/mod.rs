@@ -1,12 +1,14 @@
 //! The command line: `countersign [serve]` runs the server, `countersign check` says whether all is in order, `countersign backup`
-//! copies the database, `countersign export` writes a history into a file, `countersign verify` verifies such a file anywhere, and
-//! `countersign break-glass` lets someone enrol again whom nobody else can help.
+//! copies the database, `countersign export` writes a history into a file, `countersign verify` verifies such a file anywhere,
+//! `countersign break-glass` lets someone enrol again whom nobody else can help, and `countersign rotate-secret` exchanges the server's
+//! secret.
 
 mod backup;
 mod break_glass;
 mod check;
 mod export;
 mod organization;
+mod rotate_secret;
 mod serve;
 mod verify;
 
@@ -26,8 +28,15 @@ use backup::{Backup, BackupError};
 use break_glass::{BreakGlass, BreakGlassError};
 use clap::{Parser, Subcommand};
 use export::{Export, ExportError};
+use rotate_secret::{RotateError, RotateSecret};
 use secrecy::ExposeSecret;
-use std::{fmt::Write, fs, io, net::SocketAddr, path::Path, process::ExitCode};
+use std::{
+    fmt::Write,
+    fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 use tracing_subscriber::EnvFilter;
 use verify::Verify;
 
@@ -76,6 +85,8 @@ enum Verb {
     Export(Export),
     /// Let a lone admin who lost every passkey and the recovery kit enrol again; history and every admin are told
     BreakGlass(BreakGlass),
+    /// Exchange the server's secret while no server runs; every history and every admin is told, and old checkpoints still verify
+    RotateSecret(RotateSecret),
 }
 
 /// Why the server can't start, as a sentence for its operator.
@@ -109,6 +120,10 @@ enum StartError {
     Export(#[from] ExportError),
     #[error(transparent)]
     BreakGlass(#[from] BreakGlassError),
+    #[error("the server's secret was being exchanged, and it broke off: {} is still there. Run `countersign rotate-secret` again", .0.display())]
+    HalfRotated(PathBuf),
+    #[error(transparent)]
+    Rotate(#[from] RotateError),
 }
 
 /// Runs the command line; what went wrong is said on standard error.
@@ -121,6 +136,7 @@ pub async fn run() -> ExitCode {
         Verb::Backup(what) => back_up(command.settings, &what).await,
         Verb::Export(what) => export_history(command.settings, &what).await,
         Verb::BreakGlass(what) => let_enrol_again(command.settings, &what).await,
+        Verb::RotateSecret(what) => exchange_secret(command.settings, &what).await,
         Verb::Verify(what) => return verify_history(&what),
     };
     match outcome {
@@ -160,6 +176,12 @@ async fn let_enrol_again(settings: Settings, what: &BreakGlass) -> Result<(), St
     Ok(())
 }
 
+async fn exchange_secret(settings: Settings, what: &RotateSecret) -> Result<(), StartError> {
+    let words = rotate_secret::rotate_secret(&Config::check(settings)?, what, &mut io::stdin().lock(), &mut io::stderr()).await?;
+    say(&words, &mut io::stdout());
+    Ok(())
+}
+
 fn verify_history(what: &Verify) -> ExitCode {
     match verify::verify(what) {
         Ok(verified) => {
@@ -179,11 +201,23 @@ async fn prepare(config: &Config) -> Result<Services, StartError> {
         return Err(StartError::NoSite(config.site_root.display().to_string()));
     }
     make_private_folder(&config.data_dir).map_err(|source| StartError::DataDir { path: config.data_dir.display().to_string(), source })?;
-    let ambient = Ambient::of_this_machine();
     let secret = match &config.secret {
         Some(text) => ServerSecret::parse(text.expose_secret())?,
-        None => ServerSecret::read_or_create(&config.data_dir.join("secret"), &ambient)?,
+        // What was signed now by the one would be worth nothing where the other is in force already.
+        None if next_secret(config).exists() => return Err(StartError::HalfRotated(next_secret(config))),
+        None => ServerSecret::read_or_create(&config.data_dir.join("secret"), &Ambient::of_this_machine())?,
     };
+    open(config, secret).await
+}
+
+/// Where the next secret is kept while the one of before is exchanged for it.
+fn next_secret(config: &Config) -> PathBuf {
+    config.data_dir.join("secret.next")
+}
+
+/// Opens the database, and whatever works on it, under this secret.
+async fn open(config: &Config, secret: ServerSecret) -> Result<Services, StartError> {
+    let ambient = Ambient::of_this_machine();
     let storage =
         Storage::open(&config.database).await.map_err(|source| StartError::Storage { url: config.database.to_string(), source })?;
     Ok(Services::new(config.clone(), ambient.clone(), storage, Ceremonies::new(&config.origin)?, Outbox::new(secret, ambient))?)

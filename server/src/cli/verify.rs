@@ -7,7 +7,7 @@
 use crate::action::first_bad;
 use app::action::history::{
     checkpoint::Checkpoint,
-    entry::EntryError,
+    entry::{EntryError, ServerKey},
     replay::{FinishError, PendingSignature, Replay, ReplayError},
 };
 use data_encoding::BASE64;
@@ -82,11 +82,12 @@ pub struct Verified {
     programs: usize,
     permissions: usize,
     break_glasses: Vec<u64>,
+    keys: Vec<ServerKey>,
 }
 
 impl std::fmt::Display for Verified {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { checkpoint, name, users, programs, permissions, break_glasses } = self;
+        let Self { checkpoint, name, users, programs, permissions, break_glasses, keys } = self;
         write!(
             f,
             "Verified: {} entries of “{name}” ({}), {users} users, {programs} programs, {permissions} permissions; root {}",
@@ -99,6 +100,20 @@ impl std::fmt::Display for Verified {
                 f,
                 "\nEntry {index} is a break-glass: whoever runs the server opened an account, and nobody of the organization signed it"
             )?;
+        }
+        // What a dishonest server calls its key is nothing for a terminal to obey.
+        if let [first, later @ ..] = keys.as_slice()
+            && !later.is_empty()
+        {
+            write!(f, "\nCheckpoints were signed by {} at first", first.key.escape_debug())?;
+            for ServerKey { from, key } in later {
+                let index = from - 1;
+                write!(
+                    f,
+                    "\nEntry {index} changes the server's key: checkpoints of {from} entries and more are signed by {}",
+                    key.escape_debug()
+                )?;
+            }
         }
         Ok(())
     }
@@ -193,6 +208,7 @@ fn read(
         programs: count(false),
         permissions: state.map_or(0, |state| state.permissions.len()),
         break_glasses: replay.break_glasses().to_vec(),
+        keys: replay.keys().to_vec(),
     })
 }
 

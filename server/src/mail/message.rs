@@ -117,6 +117,43 @@ pub fn admin_event(event: &AdminEvent<'_>) -> Message {
     message(event.to, event.subject.to_owned(), &blocks)
 }
 
+/// What a mail about another key of the server tells.
+#[derive(Clone, Copy)]
+pub struct KeyChange<'a> {
+    /// Which admin.
+    pub to: &'a EmailAddress,
+    /// The organization's name, as typed.
+    pub organization: &'a str,
+    /// When.
+    pub at: Timestamp,
+    /// The page of the history's entry.
+    pub link: &'a str,
+}
+
+/// The mail to an admin after the server's secret was exchanged.
+pub fn key_change(change: &KeyChange<'_>) -> Message {
+    let blocks = [
+        Block::Paragraph("Hello,".into()),
+        Block::Paragraph(
+            "Whoever runs the server has exchanged its secret, and with it the key by which it signs the checkpoints of your organization's \
+             history. Nobody of the organization signed this; it stands in the history, marked. If you didn't expect it, ask them why."
+                .into(),
+        ),
+        Block::Paragraph(
+            "Checkpoints and receipts that you kept count as before. Tokens don't: programs have to log in again, and service accounts and \
+             access tokens have to be made anew."
+                .into(),
+        ),
+        Block::Facts(vec![
+            ("When", change.at.to_minute()),
+            ("From", "the server's own machine".into()),
+            ("Organization", name(change.organization)),
+        ]),
+        Block::Link { label: "The entry".into(), address: change.link.into() },
+    ];
+    message(change.to, "The key that signs your organization's history was changed".to_owned(), &blocks)
+}
+
 /// What a mail with a recovery's code tells.
 #[derive(Clone, Copy)]
 pub struct RecoveryCode<'a> {
@@ -452,6 +489,21 @@ mod tests {
         let (_, body) = message.html.split_once("</head>").unwrap();
         assert!(!body.contains("evil.example") && !message.text.contains("https://evil"), "{}", message.text);
         assert_eq!(message.text.matches("https://").count(), 1);
+    }
+
+    #[test]
+    fn another_key_of_the_server_is_told_in_full() {
+        let message = key_change(&KeyChange {
+            to: &EmailAddress::parse("ada@example.org").unwrap(),
+            organization: "Acme\r\nBcc: eve@example.org https://evil.example/<b>",
+            at: Timestamp::from_millis(1_795_343_400_000),
+            link: "https://id.example.org/org/history/7",
+        });
+        assert_eq!(message.subject, "The key that signs your organization's history was changed");
+        assert!(!message.html.contains("<b>Acme") && !message.text.contains("https://evil"), "{}", message.text);
+        for words in ["stands in the history, marked", "2026-11-22 10:30 UTC", "made anew", "\nhttps://id.example.org/org/history/7\n"] {
+            assert!(message.text.contains(words), "{words}: {}", message.text);
+        }
     }
 
     #[test]

@@ -134,6 +134,19 @@ impl Outbox {
         Ok(activity::insert(db, ActivityId::from_bytes(self.ambient.bytes()), organization, user, &event).await?)
     }
 
+    /// Encrypts anew, in the caller's transaction, whatever waits under the secret of before. What opens under neither stays as it is.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn seal_anew(&self, db: &mut Connection, before: &ServerSecret) -> Result<(), MailError> {
+        for (id, sealed) in outbox::sealed(db).await? {
+            if let Ok(text) = before.open(&id.to_string(), &sealed) {
+                outbox::seal_anew(db, id, &self.secret.seal(&id.to_string(), &text, &self.ambient)?).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Tells the worker that something was committed, so that it doesn't wait for its next round.
     pub fn wake(&self) {
         self.wake.notify_one();

@@ -77,13 +77,13 @@ async fn with_proofs(backend: &RequestBackend, db: &mut Connection, actor: Actor
 }
 
 /// The lines of the entries that registered what signed these, and of those that registered what signed them, and so on; and
-/// the first one, which names the server's key, where the server itself signed.
+/// those that name the server's keys, where the server itself signed.
 async fn proofs(db: &mut Connection, organization: OrganizationId, entries: &[Entry]) -> Result<Vec<String>, StorageError> {
     let mut wanted: Vec<CredentialId> = entries.iter().filter_map(signer).collect();
     let mut seen = BTreeSet::new();
     let mut lines = BTreeSet::new();
-    if entries.iter().any(|entry| matches!(entry.what, What::BreakGlass(_))) {
-        lines.extend(history::from(db, organization, 0, 1).await?);
+    if entries.iter().any(|entry| matches!(entry.what, What::BreakGlass(_) | What::KeyChange(_))) {
+        lines.extend(history::naming_keys(db, organization).await?);
     }
     while let Some(credential) = wanted.pop() {
         if seen.insert(credential)
@@ -105,6 +105,6 @@ fn signer(entry: &Entry) -> Option<CredentialId> {
             Grounds::Recovery(proof) => Some(proof.credential),
             Grounds::Invitation | Grounds::Code { .. } => None,
         },
-        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) => None,
+        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::KeyChange(_) => None,
     }
 }

@@ -20,8 +20,8 @@ pub struct NewEntry<'a> {
     pub action: Option<ActionId>,
     /// The credential that signed, or the passkey that was registered; nothing, where the server itself signed.
     pub credential: Option<CredentialId>,
-    /// Who did it.
-    pub actor: UserId,
+    /// Who did it; nobody, where the server changed its own key.
+    pub actor: Option<UserId>,
     /// Whom it is about.
     pub subject: Option<UserId>,
     /// The credentials that it registers.
@@ -86,7 +86,7 @@ pub async fn append(db: &mut Connection, mut head: Frontier, entry: NewEntry<'_>
                 .bind(entry.line)
                 .bind(entry.action.map(|id| id.to_string()))
                 .bind(entry.credential.map(|id| id.to_string()).unwrap_or_default())
-                .bind(entry.actor.to_string())
+                .bind(entry.actor.map(|id| id.to_string()).unwrap_or_default())
                 .bind(entry.subject.map(|id| id.to_string()))
                 .bind(BASE64URL_NOPAD.encode(&roots.concat()))
                 .bind(head.to_text())
@@ -224,6 +224,24 @@ pub async fn registration_of(
     .fetch_optional(db)
     .await?;
     Ok(row.map(|(line,)| line))
+}
+
+/// The lines of the entries that name a key of the server, oldest first: the first one, and those that nobody did but the server.
+///
+/// # Errors
+/// When the database fails.
+pub async fn naming_keys(db: &mut Connection, organization: OrganizationId) -> Result<Vec<String>, StorageError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "SELECT line, entry_index FROM (
+             SELECT line, entry_index FROM history WHERE organization_id = $1 AND entry_index = 0
+             UNION ALL
+             SELECT line, entry_index FROM history WHERE organization_id = $1 AND actor_id = ''
+         ) naming ORDER BY entry_index",
+    )
+    .bind(organization.to_string())
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(line, _)| line).collect())
 }
 
 /// The roots of these subtrees, as far as their last leaves are there.

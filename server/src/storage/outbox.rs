@@ -251,6 +251,25 @@ pub async fn waiting(db: &mut Connection, now: Timestamp) -> Result<Vec<QueuedMa
     rows.into_iter().map(QueuedMail::try_from).collect()
 }
 
+/// Every mail whose text is still there: its id, and what it is encrypted to.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sealed(db: &mut Connection) -> Result<Vec<(MailId, String)>, StorageError> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT id, sealed FROM outbox WHERE sealed IS NOT NULL ORDER BY id").fetch_all(db).await?;
+    rows.into_iter().map(|(id, sealed)| Ok((parse(&id, "outbox", "id")?, sealed))).collect()
+}
+
+/// The same text, encrypted anew.
+///
+/// # Errors
+/// When the database fails.
+pub async fn seal_anew(db: &mut Connection, id: MailId, sealed: &str) -> Result<(), StorageError> {
+    sqlx::query("UPDATE outbox SET sealed = $2 WHERE id = $1").bind(id.to_string()).bind(sealed).execute(db).await?;
+    Ok(())
+}
+
 /// Removes the text of mails that ran out before this time, at most so many; how many.
 ///
 /// # Errors

@@ -481,22 +481,17 @@ fn user_ref(id: &str, kind: &str, email: &str, owner: Option<&str>) -> Result<Us
     Ok(UserRef { id: parse(id, "users", "id")?, handle: handle(identities::kind(kind)?, email, owner)? })
 }
 
-/// The active people who have every operation, but for this one: id and mail address.
+/// The active people who have every operation: id and mail address.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn other_full_admins(
-    db: &mut Connection,
-    organization: OrganizationId,
-    than: UserId,
-) -> Result<Vec<(UserId, EmailAddress)>, StorageError> {
+pub async fn full_admins(db: &mut Connection, organization: OrganizationId) -> Result<Vec<(UserId, EmailAddress)>, StorageError> {
     let rows: Vec<(String, String)> = sqlx::query_as(
         "SELECT u.id, u.email FROM permissions p JOIN assignments a ON a.permission_id = p.id JOIN users u ON u.id = a.user_id
-         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.id <> $2 AND u.owner_id IS NULL AND u.kind <> 'ServiceAccount'
+         WHERE p.organization_id = $1 AND p.managed = 'full_admin' AND u.owner_id IS NULL AND u.kind <> 'ServiceAccount'
            AND u.registered_at IS NOT NULL AND u.deactivated_at IS NULL ORDER BY u.email_key",
     )
     .bind(organization.to_string())
-    .bind(than.to_string())
     .fetch_all(db)
     .await?;
     rows.into_iter()

@@ -151,6 +151,7 @@ fn only_the_road_of_a_change_alters_an_organization() {
             "server/src/action/break_glass.rs history::append(",
             "server/src/action/commit.rs history::append(",
             "server/src/action/enrol.rs history::append(",
+            "server/src/action/key_change.rs history::append(",
             "server/src/action/record.rs history::append(",
             "server/src/action/record.rs permissions::assign(",
             "server/src/action/record.rs permissions::insert(",

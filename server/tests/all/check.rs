@@ -317,7 +317,10 @@ async fn a_secret_that_does_not_fit_is_told(database: &TestDatabase) {
     let other = Desk::new(database.url()).with("COUNTERSIGN_SECRET", &"ab".repeat(32));
     let ran = other.check();
     let wrong = ran.wrong();
-    assert!(wrong[0].starts_with(&format!("secret: it isn't the one that the history of “Acme” ({organization}) began with")), "{wrong:?}");
+    assert!(
+        wrong[0].starts_with(&format!("secret: it isn't the one whose key is in force in the history of “Acme” ({organization})")),
+        "{wrong:?}"
+    );
     assert!(wrong[1].starts_with("waiting mails: ") && wrong[1].contains("can't be opened with this secret"), "{wrong:?}");
     assert_eq!(wrong.len(), 2);
     assert!(ran.stdout.contains(&format!("fine   “Acme” ({organization}): ")), "the entries are what they were: {}", ran.stdout);
@@ -325,7 +328,7 @@ async fn a_secret_that_does_not_fit_is_told(database: &TestDatabase) {
     Desk::new(database.url())
         .with("COUNTERSIGN_ORIGIN", "http://localhost:4000")
         .check()
-        .assert_only_wrong("began at localhost:3000: checkpoints of another name or port don't verify");
+        .assert_only_wrong("has checkpoints of localhost:3000: those of another name or port don't verify");
     Desk::new(database.url())
         .with("COUNTERSIGN_SECRET", "nonsense")
         .check()

@@ -33,6 +33,7 @@ mod org;
 mod programs;
 mod recovery;
 mod retention;
+mod rotation;
 mod sessions;
 mod sign_in;
 mod storage;

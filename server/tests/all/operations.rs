@@ -589,6 +589,7 @@ fn the_help_says_what_there_is() {
             ("commands", "  export "),
             ("commands", "  verify "),
             ("commands", "  break-glass "),
+            ("commands", "  rotate-secret "),
             ("groups", "\nWhere it is reached:\n"),
             ("groups", "\nWhat it keeps:\n"),
             ("groups", "\nMail:\n"),
@@ -603,7 +604,7 @@ fn the_help_says_what_there_is() {
         }
         assert!(!help.contains("zebra"), "what is set isn't shown: {help}");
     }
-    for verb in ["serve", "check", "backup", "export", "verify", "break-glass"] {
+    for verb in ["serve", "check", "backup", "export", "verify", "break-glass", "rotate-secret"] {
         let help = printed(&[verb, "--help"]);
         assert!(help.lines().next().is_some_and(|line| line.len() > 15), "{verb}: {help}");
     }

@@ -446,7 +446,14 @@ fn calls(method: &str, pattern: &str, home: &Company, others: &Named) -> Vec<(St
         // They name nothing of an organization: what they make is new, or the caller's own, or it is whoever has the code or the
         // temporary token. Announcing is what all signed calls do here. Whose challenges and signatures count is tried in `api::log_in`
         // and `api::signing`.
-        ("GET", "/auth/credentials" | "/countersign/v1/checkpoint" | "/countersign/v1/health" | "/countersign/v1/version")
+        (
+            "GET",
+            "/auth/credentials"
+            | "/countersign/v1/checkpoint"
+            | "/countersign/v1/keys"
+            | "/countersign/v1/health"
+            | "/countersign/v1/version",
+        )
         | (
             "POST",
             "/auth/registration"

@@ -8,7 +8,7 @@ use crate::{
         client_data::{Ceremony, challenge_handed, check_key_client_data, has_unique_members},
         cose::{Algorithm, PublicKey},
         document::{Document, DocumentError, INTEGERS_END},
-        key::NewKey,
+        key::{KeySignature, NewKey},
         recovery_key::recovery_key_message,
         sentence::sentence,
         verify::{
@@ -25,7 +25,7 @@ use crate::{
     },
 };
 use data_encoding::BASE64;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -62,6 +62,8 @@ pub enum What {
     BreakGlass(Box<BreakGlass>),
     /// Someone registered through the API what they sign with.
     Enrolment(Box<Enrolment>),
+    /// The server's operator changed the server's key: nobody of the organization signed it.
+    KeyChange(Box<KeyChange>),
 }
 
 /// The beginning of an organization. What it says is the server's word; everything after it is proven from it.
@@ -78,7 +80,7 @@ pub struct Genesis {
     pub end_user: PermissionId,
     /// The full admin's permission, given to the first admin.
     pub assignment: AssignmentId,
-    /// By which key the server signs checkpoints, in C2SP's form `name+hash+base64`.
+    /// By which key the server signs checkpoints until it is changed, in C2SP's form `name+hash+base64`.
     pub checkpoint_key: String,
     /// What the first admin registered.
     pub credentials: Credentials,
@@ -365,21 +367,95 @@ impl Statement {
     }
 }
 
+/// What the server says about a change of its key, with the signatures of both keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyChange {
+    /// The bytes of a [`KeyStatement`].
+    pub statement: Bytes,
+    /// Ed25519 by the key that was in force, over the statement, framed.
+    pub signature: Bytes,
+    /// The same by the new key: whoever brings it has it.
+    pub new_signature: Bytes,
+}
+
+/// Which key the server signs with from the next entry on, and at which place of which history it says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyStatement {
+    /// The entry's place.
+    pub index: u64,
+    /// Whose history it is in.
+    pub organization: OrganizationId,
+    /// The entry's time.
+    pub executed_at: Timestamp,
+    /// The new key, in C2SP's form `name+hash+base64`.
+    pub key: String,
+}
+
+#[cfg(feature = "ssr")]
+impl KeyStatement {
+    /// The bytes that are signed: canonical JSON (RFC 8785).
+    ///
+    /// # Errors
+    /// Never in practice: there is nothing in it that JSON can't say.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
+        serde_json_canonicalizer::to_vec(self).map_err(|error| EntryError::Malformed(error.to_string()))
+    }
+}
+
+impl KeyChange {
+    /// The statement.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn statement(&self) -> Result<KeyStatement, DocumentError> {
+        read_statement(&self.statement)
+    }
+
+    /// What must be signed by the key that was in force, and by the new one.
+    pub fn signatures(&self, before: PublicKey, new: PublicKey) -> [KeySignature; 2] {
+        let message = key_change_message(&self.statement.0);
+        [
+            KeySignature { key: before, message: message.clone(), signature: self.signature.0.clone() },
+            KeySignature { key: new, message, signature: self.new_signature.0.clone() },
+        ]
+    }
+}
+
+/// What both keys sign when the server's key is changed: the statement, framed.
+pub fn key_change_message(statement: &[u8]) -> Vec<u8> {
+    frame(Purpose::KeyChange, statement)
+}
+
+/// A key of the server: by it checkpoints count, and what the server says in history by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerKey {
+    /// Of how many entries on: those of shorter histories are by the key before.
+    pub from: u64,
+    /// In C2SP's form `name+hash+base64`.
+    pub key: String,
+}
+
 impl BreakGlass {
     /// The statement.
     ///
     /// # Errors
     /// When it can't be read.
     pub fn statement(&self) -> Result<Statement, DocumentError> {
-        let malformed = |error: &dyn std::fmt::Display| DocumentError::Malformed(error.to_string());
-        let text = std::str::from_utf8(&self.statement.0).map_err(|error| malformed(&error))?;
-        serde_json::from_str(text).map_err(|error| malformed(&error))
+        read_statement(&self.statement)
     }
 
     /// What the server must have signed.
     pub fn message(&self) -> Vec<u8> {
         break_glass_message(&self.statement.0)
     }
+}
+
+fn read_statement<T: DeserializeOwned>(statement: &Bytes) -> Result<T, DocumentError> {
+    let malformed = |error: &dyn std::fmt::Display| DocumentError::Malformed(error.to_string());
+    let text = std::str::from_utf8(&statement.0).map_err(|error| malformed(&error))?;
+    serde_json::from_str(text).map_err(|error| malformed(&error))
 }
 
 /// What the server signs for a break-glass: the statement, framed.
@@ -473,6 +549,11 @@ impl Entry {
                 sentence: format!("Break-glass: let {} enrol again, without anyone's signature", order.statement()?.user.handle),
                 credential: None,
             },
+            What::KeyChange(_) => Summary {
+                who: Who::Operator,
+                sentence: "Changed the key by which the server signs checkpoints".to_owned(),
+                credential: None,
+            },
         })
     }
 
@@ -481,8 +562,18 @@ impl Entry {
         match &self.what {
             What::Genesis(genesis) => Some((genesis.admin.id, &genesis.credentials)),
             What::Registration(registration) => Some((registration.user.id, &registration.credentials)),
-            What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) => None,
+            What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) | What::KeyChange(_) => None,
         }
+    }
+
+    /// The key of the server that it brings, if it is the beginning or a change of it. Whether that is signed is another question.
+    pub fn new_server_key(&self) -> Option<ServerKey> {
+        let key = match &self.what {
+            What::Genesis(genesis) => genesis.checkpoint_key.clone(),
+            What::KeyChange(change) => change.statement().ok()?.key,
+            What::Registration(_) | What::Action(_) | What::Recovery(_) | What::BreakGlass(_) | What::Enrolment(_) => return None,
+        };
+        Some(ServerKey { from: self.index + 1, key })
     }
 
     /// What kind of thing was done, in a word: an entry's kind, or its change's.
@@ -505,6 +596,7 @@ impl Entry {
             What::Action(action) => of_change(&action.document),
             What::Recovery(recovery) => of_change(&recovery.document),
             What::BreakGlass(_) => Some("break_glass".to_owned()),
+            What::KeyChange(_) => Some("change_key".to_owned()),
             What::Enrolment(enrolment) => Some(
                 match enrolment.grounds {
                     Grounds::Invitation => "register",
@@ -525,13 +617,13 @@ impl Entry {
             What::Action(action) => Document::parse(&action.document.0).ok().map(|document| document.actor.id),
             What::Recovery(recovery) => Document::parse(&recovery.document.0).ok().map(|document| document.actor.id),
             What::Enrolment(enrolment) => Some(enrolment.user.id),
-            What::BreakGlass(_) => None,
+            What::BreakGlass(_) | What::KeyChange(_) => None,
         }
     }
 
     /// Whether everyone who sees it should look twice.
     pub const fn is_loud(&self) -> bool {
-        matches!(self.what, What::BreakGlass(_))
+        matches!(self.what, What::BreakGlass(_) | What::KeyChange(_))
     }
 }
 

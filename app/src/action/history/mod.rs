@@ -4,6 +4,7 @@
 //! entry 0    genesis        the organization, its first admin, the credentials that they registered
 //! entry n    registration   an invited user's credentials
 //!            action         a signed document
+//!            …              and what else `entry::What` names
 //! ```
 //!
 //! An entry is one line of canonical JSON. The lines are the leaves of a Merkle tree ([`merkle`]); a [`checkpoint`] says how

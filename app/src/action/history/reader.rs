@@ -9,7 +9,9 @@
 //! What only the whole history shows isn't asked here: whether an entry is missing or comes twice, and whether the actor was
 //! active and allowed to do this at that point. `replay` asks that.
 
-use super::entry::{BreakGlass, Credentials, Enrolment, Entry, EntryError, SignedAction, SignedRecovery, SignerKey, What, server_key};
+use super::entry::{
+    BreakGlass, Credentials, Enrolment, Entry, EntryError, KeyChange, SignedAction, SignedRecovery, SignerKey, What, server_key,
+};
 use crate::{
     action::{
         account_change::AccountChange,
@@ -17,7 +19,7 @@ use crate::{
         change::{Change, UserRef},
         cose::PublicKey,
         document::{Document, DocumentError},
-        key::KeyError,
+        key::{KeyError, KeySignature},
         verify::{AssertionError, RegistrationError},
     },
     domain::{
@@ -125,7 +127,7 @@ pub enum Problem {
     #[error("the server's statement is about another entry than this one")]
     Statement,
     /// Nobody knows the server's key.
-    #[error("the entry that names the server's key isn't here or can't be read")]
+    #[error("an entry that names the server's key isn't here or can't be read")]
     ServerKey,
     /// What the page shows isn't the document's.
     #[error("the fingerprint that is shown isn't its document's, which is {0}")]
@@ -272,7 +274,7 @@ fn source(entry: &Entry, id: CredentialId) -> Option<(&Entry, UserId, String, So
     let (bytes, is_here) = match &entry.what {
         What::Action(action) => (&action.document, action.created == Some(id.to_string()) || action.key == Some(id)),
         What::Recovery(recovery) => (&recovery.document, [recovery.passkey, recovery.recovery_key].contains(&id)),
-        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::Enrolment(_) => return None,
+        What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::Enrolment(_) | What::KeyChange(_) => return None,
     };
     if !is_here {
         return None;
@@ -340,20 +342,63 @@ pub fn check_recovered(recovery: &SignedRecovery, passkey: [u8; 16], recovery_ke
     Ok(())
 }
 
-/// The server's key and what it must have signed for this break-glass, by the first of `registrations`.
+/// The server's key that is in force at this entry's place, by those of `registrations` that name one; and the signatures of the
+/// changes that put it there.
+fn key_in_force(registrations: &[Entry], entry: &Entry) -> Result<(PublicKey, Vec<KeySignature>), Problem> {
+    let is_before = |named: &&Entry| named.organization == entry.organization && named.index < entry.index;
+    let mut naming: Vec<_> = registrations.iter().filter(is_before).collect();
+    naming.sort_by_key(|named| named.index);
+    let mut in_force = None;
+    let mut signatures = Vec::new();
+    for named in naming {
+        match (&named.what, in_force.take()) {
+            (What::Genesis(genesis), None) => in_force = server_key(&genesis.checkpoint_key),
+            (What::KeyChange(change), Some(before)) => {
+                let new = new_key(named, change)?;
+                signatures.extend(change.signatures(before, new.clone()));
+                in_force = Some(new);
+            }
+            // Nothing can follow a key that nobody knows.
+            (What::KeyChange(_), None) => return Err(Problem::ServerKey),
+            (_, other) => in_force = other,
+        }
+    }
+    Ok((in_force.ok_or(Problem::ServerKey)?, signatures))
+}
+
+/// The key that this change brings, if it is about its own entry.
+fn new_key(entry: &Entry, change: &KeyChange) -> Result<PublicKey, Problem> {
+    let statement = change.statement()?;
+    if (statement.index, statement.organization, statement.executed_at) != (entry.index, entry.organization, entry.executed_at) {
+        return Err(Problem::Statement);
+    }
+    server_key(&statement.key).ok_or(Problem::ServerKey)
+}
+
+/// What must be signed for this break-glass: the statement, by the key in force, and each change that put that one there. The first
+/// of `registrations` names the first key.
 ///
 /// # Errors
-/// When the statement is about another entry, or the genesis isn't here.
-pub fn break_glass(registrations: &[Entry], entry: &Entry, order: &BreakGlass) -> Result<(PublicKey, Vec<u8>), Problem> {
+/// When the statement is about another entry, or an entry that names a key isn't here.
+pub fn break_glass(registrations: &[Entry], entry: &Entry, order: &BreakGlass) -> Result<Vec<KeySignature>, Problem> {
     let statement = order.statement()?;
     if (statement.index, statement.organization, statement.executed_at) != (entry.index, entry.organization, entry.executed_at) {
         return Err(Problem::Statement);
     }
-    let key = registrations.iter().filter(|first| first.organization == entry.organization).find_map(|first| match &first.what {
-        What::Genesis(genesis) => server_key(&genesis.checkpoint_key),
-        _ => None,
-    });
-    Ok((key.ok_or(Problem::ServerKey)?, order.message()))
+    let (key, mut signatures) = key_in_force(registrations, entry)?;
+    signatures.push(KeySignature { key, message: order.message(), signature: order.signature.0.clone() });
+    Ok(signatures)
+}
+
+/// The same for this change of the server's key: it is signed by the key in force and by the new one.
+///
+/// # Errors
+/// When the statement is about another entry, or an entry that names a key isn't here.
+pub fn key_change(registrations: &[Entry], entry: &Entry, change: &KeyChange) -> Result<Vec<KeySignature>, Problem> {
+    let new = new_key(entry, change)?;
+    let (before, mut signatures) = key_in_force(registrations, entry)?;
+    signatures.extend(change.signatures(before, new));
+    Ok(signatures)
 }
 
 /// Compares the id that the entry names with the one that follows from its document: `bits` are the first 16 bytes of

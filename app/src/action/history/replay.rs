@@ -12,8 +12,8 @@
 use super::{
     checkpoint::{Checkpoint, CheckpointError},
     entry::{
-        BreakGlass, Credentials, Enrolment, Entry, EntryError, Genesis, Grounds, Hashes, NewSigner, Registration, SignedAction,
-        SignedRecovery, SignerKey, SigningKey, Statement, What, server_key,
+        BreakGlass, Credentials, Enrolment, Entry, EntryError, Genesis, Grounds, Hashes, KeyChange, KeyStatement, NewSigner, Registration,
+        ServerKey, SignedAction, SignedRecovery, SignerKey, SigningKey, Statement, What, server_key,
     },
     merkle::Frontier,
     reader::created,
@@ -103,8 +103,8 @@ pub enum ReplayError {
     /// The server's statement is about another entry.
     #[error("the server's statement is about another entry than this one")]
     Statement,
-    /// The key of the checkpoints can't be read.
-    #[error("the server's key in the genesis can't be read")]
+    /// The key in force, or the one that follows it, can't be read.
+    #[error("the server's key can't be read")]
     ServerKey,
     /// A recovery key that can't be one.
     #[error("the recovery key isn't an Ed25519 key")]
@@ -219,7 +219,8 @@ struct Begun {
     index: Index,
     rp_id: String,
     rp_id_hash: [u8; 32],
-    checkpoint_key: String,
+    /// The oldest first. There is one at least.
+    keys: Vec<ServerKey>,
     executed: HashSet<ActionId>,
     break_glasses: Vec<u64>,
 }
@@ -238,6 +239,11 @@ impl Replay {
     /// The entries that nobody of the organization signed, but the server alone.
     pub fn break_glasses(&self) -> &[u64] {
         self.begun.as_ref().map_or(&[], |begun| &begun.break_glasses)
+    }
+
+    /// The server's keys, the oldest first: each but the last counted until the next did.
+    pub fn keys(&self) -> &[ServerKey] {
+        self.begun.as_ref().map_or(&[], |begun| &begun.keys)
     }
 
     /// Takes the next line; the signatures that it leaves to be checked.
@@ -267,18 +273,19 @@ impl Replay {
             (Some(begun), What::Recovery(recovery)) => begun.recover(&recovery, entry.executed_at)?,
             (Some(begun), What::Enrolment(enrolment)) => begun.enrol(&enrolment, entry.executed_at)?,
             (Some(begun), What::BreakGlass(order)) => vec![begun.break_glass(&order, entry.index, entry.executed_at)?],
+            (Some(begun), What::KeyChange(change)) => begun.change_key(&change, entry.index, entry.executed_at)?,
         };
         self.tree.append(line.as_bytes());
         Ok(signatures)
     }
 
-    /// Compares with the checkpoint that the entries must lead to.
+    /// Compares with the checkpoint that the entries must lead to. It must be signed by the key that is in force after them.
     ///
     /// # Errors
     /// What doesn't fit.
     pub fn finish(&self, note: &str) -> Result<Checkpoint, FinishError> {
         let begun = self.begun.as_ref().ok_or(FinishError::Empty)?;
-        let checkpoint = Checkpoint::verify(note, &begun.checkpoint_key)?;
+        let checkpoint = Checkpoint::verify(note, begun.key_in_force())?;
         if checkpoint.organization != begun.state.organization {
             return Err(FinishError::Organization(checkpoint.organization));
         }
@@ -312,7 +319,7 @@ impl Begun {
             index: Index::default(),
             rp_id_hash: sha256(credentials.rp_id.as_bytes()),
             rp_id: credentials.rp_id.clone(),
-            checkpoint_key,
+            keys: vec![ServerKey { from: 1, key: checkpoint_key }],
             executed: HashSet::new(),
             break_glasses: Vec::new(),
         };
@@ -566,10 +573,27 @@ impl Begun {
         if !self.state.users.get(&user.id).is_some_and(is_theirs) {
             return Err(ReplayError::Actor(user.id));
         }
-        let key = server_key(&self.checkpoint_key).ok_or(ReplayError::ServerKey)?;
+        let key = server_key(self.key_in_force()).ok_or(ReplayError::ServerKey)?;
         self.state.begin_anew(&mut self.index, user.id);
         self.break_glasses.push(index);
         Ok(PendingSignature { key, message: order.message(), signature: order.signature.0.clone() })
+    }
+
+    fn key_in_force(&self) -> &str {
+        self.keys.last().map_or("", |last| &last.key)
+    }
+
+    /// Nobody of the organization signed it, either: the key in force says which one follows it, and that one that it is there.
+    fn change_key(&mut self, change: &KeyChange, index: u64, executed_at: Timestamp) -> Result<Vec<PendingSignature>, ReplayError> {
+        let statement = change.statement()?;
+        let expected = KeyStatement { index, organization: self.state.organization, executed_at, key: statement.key.clone() };
+        if statement != expected {
+            return Err(ReplayError::Statement);
+        }
+        let before = server_key(self.key_in_force()).ok_or(ReplayError::ServerKey)?;
+        let new = server_key(&statement.key).ok_or(ReplayError::ServerKey)?;
+        self.keys.push(ServerKey { from: index + 1, key: statement.key });
+        Ok(change.signatures(before, new).map(PendingSignature::from).into())
     }
 
     fn take_in_passkey(&mut self, new: &NewPasskey, owner: UserId, origin: &str, id: CredentialId) -> Result<(), ReplayError> {

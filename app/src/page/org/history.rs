@@ -163,7 +163,7 @@ pub(super) fn challenge(line: &str) -> Option<[u8; 32]> {
         match entry.what {
             What::Action(action) => return Some(document::challenge(&action.document.0)),
             What::Recovery(recovery) => return Some(document::challenge(&recovery.document.0)),
-            What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::Enrolment(_) => {}
+            What::Genesis(_) | What::Registration(_) | What::BreakGlass(_) | What::Enrolment(_) | What::KeyChange(_) => {}
         }
     }
     #[cfg(not(feature = "ssr"))]
@@ -271,7 +271,7 @@ fn row(
                 What::Action(_) => "signed with ",
                 What::Recovery(_) => "signed with a recovery kit, registered ",
                 What::Genesis(_) | What::Registration(_) | What::Enrolment(_) => "registered ",
-                What::BreakGlass(_) => "",
+                What::BreakGlass(_) | What::KeyChange(_) => "",
             };
             let with = credential.map(|id| view! { <span>{with} <bdi>{passkey_name(passkeys, id)}</bdi></span> });
             Either::Left(view! {

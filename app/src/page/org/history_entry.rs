@@ -9,7 +9,7 @@ use crate::{
         authenticator_data::AuthenticatorData,
         bytes::Bytes,
         document::{self, Document},
-        history::entry::{BreakGlass, Credentials, Enrolment, Entry, Grounds, NewSigner, SignedAction, SignedRecovery, What},
+        history::entry::{BreakGlass, Credentials, Enrolment, Entry, Grounds, KeyChange, NewSigner, SignedAction, SignedRecovery, What},
         key::NewKey,
         sentence::details,
     },
@@ -115,6 +115,7 @@ fn content(entry: &Entry, page: &HistoryPage, challenge: Option<[u8; 32]>) -> An
         What::Action(action) => action_proof(action, challenge),
         What::Recovery(recovery) => recovery_proof(recovery, challenge),
         What::BreakGlass(order) => break_glass_proof(order),
+        What::KeyChange(change) => key_change_proof(entry, change, page),
         What::Enrolment(enrolment) => enrolment_proof(enrolment),
         What::Genesis(genesis) => view! {
             <dl class="particulars">
@@ -313,6 +314,38 @@ fn break_glass_proof(order: &BreakGlass) -> AnyView {
                 <summary>"The signed bytes"</summary>
                 {part("Statement, as text", text(&order.statement))}
                 {part("The server's signature over it, hexadecimal", HEXLOWER.encode(&order.signature.0))}
+            </details>
+        </section>
+    }
+    .into_any()
+}
+
+/// The key before and the new one, what the server said of it, and with what signatures.
+fn key_change_proof(entry: &Entry, change: &KeyChange, page: &HistoryPage) -> AnyView {
+    let keys = page.registrations.iter().filter_map(|line| Entry::parse(line).ok()?.new_server_key());
+    let before = keys.filter(|key| key.from <= entry.index).max_by_key(|key| key.from);
+    let new = entry.new_server_key();
+    view! {
+        <Notice glyph=Glyph::Warning>
+            <p>
+                "Nobody of the organization signed this. Whoever runs the server exchanged its secret, and with it the key by which it signs checkpoints. Those of before count as they did, by the key before, and longer ones by the new key alone. If you didn't expect it, ask them why."
+            </p>
+        </Notice>
+        <section>
+            <h2>"What was changed"</h2>
+            <dl class="particulars">
+                {before.map(|before| coded("Key before", before.key))}
+                {new.map(|new| coded("New key", new.key))}
+            </dl>
+        </section>
+        <section>
+            <h2>"What the server says"</h2>
+            <pre class="bytes">{in_lines(&change.statement)}</pre>
+            <details>
+                <summary>"The signed bytes"</summary>
+                {part("Statement, as text", text(&change.statement))}
+                {part("Signature over it by the key before, hexadecimal", HEXLOWER.encode(&change.signature.0))}
+                {part("Signature over it by the new key, hexadecimal", HEXLOWER.encode(&change.new_signature.0))}
             </details>
         </section>
     }

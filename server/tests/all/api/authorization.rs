@@ -377,6 +377,7 @@ fn users_and_history(office: &Office) -> Vec<Row> {
         row(Kind::Token, Method::GET, "/auth/action/logs/{id}", &[&EntryId::new(admin.organization, 0)], json!({})),
         row(Kind::Token, Method::GET, "/countersign/v1/history", &[], json!({})),
         row(Kind::Token, Method::GET, "/countersign/v1/checkpoint", &[], json!({})),
+        row(Kind::Token, Method::GET, "/countersign/v1/keys", &[], json!({})),
         // It is about the caller's own organization, whatever the index.
         Row { is_ours: false, ..row(Kind::Token, Method::GET, "/countersign/v1/entries/{index}", &[&0], json!({})) },
         Row { path: format!("{}?from=1&to=1", consistency.path), ..consistency },

@@ -586,7 +586,7 @@ fn verify(file: &Path, content: &[u8]) -> (Option<i32>, String) {
 /// With the entry's document, or statement, written as `write` says. Whether it is signed is looked at after it was read.
 fn rewritten(line: &str, write: impl Fn(&Value) -> String) -> Option<String> {
     let mut entry: Value = serde_json::from_str(line).unwrap();
-    let place = ["/what/action/document", "/what/recovery/document", "/what/break_glass/statement"]
+    let place = ["/what/action/document", "/what/recovery/document", "/what/break_glass/statement", "/what/key_change/statement"]
         .into_iter()
         .find(|place| entry.pointer(place).is_some())?;
     let bytes = data_encoding::BASE64URL_NOPAD.decode(entry.pointer(place)?.as_str()?.as_bytes()).unwrap();

@@ -4,6 +4,7 @@
 use super::{browser::Browser, clock::FakeClock, database::TestDatabase};
 use app::domain::id::OrganizationId;
 use axum::Router;
+use secrecy::ExposeSecret;
 use server::{
     ambient::Ambient,
     config::{Config, LogFormat, Organizations, Settings},
@@ -195,6 +196,11 @@ impl Init<'_> {
         self
     }
 
+    pub fn with_secret(mut self, secret: &str) -> Self {
+        self.settings.secret = Some(secret.trim().to_owned().into());
+        self
+    }
+
     pub fn with_mail_server(mut self) -> Self {
         self.settings.smtp_url = Some("smtp://mail.example.org:587?tls=required".to_owned().into());
         self.settings.mail_from = Some("Countersign <countersign@example.org>".to_owned());
@@ -251,7 +257,8 @@ impl Init<'_> {
         let ambient = Ambient { clock: self.clock.clone(), random: Ambient::of_this_machine().random };
         let storage = Storage::open(&config.database).await.unwrap();
         let ceremonies = Ceremonies::new(&config.origin).unwrap();
-        let outbox = Outbox::new(ServerSecret::parse(SECRET).unwrap(), ambient.clone());
+        let secret = config.secret.as_ref().unwrap();
+        let outbox = Outbox::new(ServerSecret::parse(secret.expose_secret()).unwrap(), ambient.clone());
         let services = Arc::new(Services::new(config, ambient, storage, ceremonies, outbox).unwrap());
         let router = http::router(Arc::clone(&services), http::Stopping::default());
         let by_hand = AnyPoolOptions::new().max_connections(4).connect_lazy(self.database.url()).unwrap();

@@ -212,7 +212,7 @@ impl TestApp {
                 line: &line,
                 action: None,
                 credential: Some(CredentialId::from_bytes([7; 16])),
-                actor: UserId::from_bytes([7; 16]),
+                actor: Some(UserId::from_bytes([7; 16])),
                 subject: None,
                 registers: &[],
             };

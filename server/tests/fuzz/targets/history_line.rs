@@ -20,16 +20,18 @@ const WORDS: &[&[u8]] = &[
     b"\"recovery\":",
     b"\"break_glass\":",
     b"\"enrolment\":",
+    b"\"key_change\":",
     b"\"authenticator_data\":null,",
     b"\"grounds\":\"invitation\"",
     b"id.example.org+e5697434+AXcK6cLtpxQhuqYRmeiKvmo0x5u04pwpQXryxIqTCKdV",
 ];
 
-/// A short history: someone founds an organization, invites somebody, who signs up.
-const GOLDEN: [&str; 3] = [
+/// A short history: someone founds an organization, invites somebody, who signs up; and the server's key is changed.
+const GOLDEN: [&str; 4] = [
     include_str!("../../../../app/tests/golden/entry-genesis.json"),
     include_str!("../../../../app/tests/golden/entry-action.json"),
     include_str!("../../../../app/tests/golden/entry-registration.json"),
+    include_str!("../../../../app/tests/golden/entry-key-change.json"),
 ];
 
 /// The same, read, each with the history before it.
@@ -68,18 +70,22 @@ fn check(bytes: &[u8]) -> bool {
         is_one_line(&summary.sentence);
         is_one_line(&summary.who.to_string());
     }
-    let _ = (entry.kind(), entry.actor(), entry.executed_at.to_minute());
+    let _ = (entry.kind(), entry.actor(), entry.new_server_key(), entry.executed_at.to_minute());
     assert_eq!(reader::entry(line, entry.organization, entry.index).is_ok(), matches!(entry.what, What::Genesis(_)) == (entry.index == 0));
     true
 }
 
-/// Whatever is accepted in the place of a signed change is that change: but for when, which nobody signed, and the other
-/// signature that ECDSA always has. Whoever begins or joins says who they are, and nothing before them can contradict.
+/// Whatever is accepted in the place of a change of the server's key is that change. In the place of a signed change it is that one:
+/// but for when, which nobody signed, and the other signature that ECDSA always has. Whoever begins or joins says who they are, and nothing before them can contradict.
 fn is_what_happened(golden: &What, line: &str) {
     let found = Entry::parse(line).expect("it was read");
     assert_eq!(found.to_line().as_deref(), Ok(line), "it isn't written in the one way that counts");
-    if let What::Action(golden) = golden {
-        let What::Action(found) = found.what else { panic!("something else was done in its place") };
-        assert_eq!(SignedAction { signature: golden.signature.clone(), ..*found }, **golden);
+    match golden {
+        What::Action(golden) => {
+            let What::Action(found) = found.what else { panic!("something else was done in its place") };
+            assert_eq!(SignedAction { signature: golden.signature.clone(), ..*found }, **golden);
+        }
+        What::KeyChange(_) => assert_eq!(found.what, *golden),
+        _ => {}
     }
 }

@@ -7,7 +7,13 @@ use crate::{
         challenge::sha256,
         change::UserRef,
         document::{NONCE_LENGTH, VERSION, challenge, created_id},
-        history::entry::{self, Genesis, Hashes, PasskeyProof, RecoveryKeyProof, Registration},
+        history::{
+            checkpoint::CheckpointSigner,
+            entry::{
+                self, Genesis, Hashes, KeyStatement, PasskeyProof, RecoveryKeyProof, Registration, Statement, break_glass_message,
+                key_change_message,
+            },
+        },
         recovery_key::recovery_key_message,
     },
     domain::{
@@ -255,4 +261,95 @@ fn a_problem_ends_the_sentence_that_the_page_begins() {
         let words = problem.to_string();
         assert!(words.starts_with(char::is_lowercase) && !words.ends_with('.'), "{words}");
     }
+}
+
+fn server(seed: u8) -> CheckpointSigner {
+    CheckpointSigner::new(RP_ID, &[seed; 32]).unwrap()
+}
+
+/// A history that begins with the server's key of this seed.
+fn begun_by(seed: u8) -> Entry {
+    let What::Genesis(mut genesis) = genesis().what else { unreachable!() };
+    server(seed).key().clone_into(&mut genesis.checkpoint_key);
+    at(0, What::Genesis(genesis))
+}
+
+fn changed(index: u64, before: u8, new: u8) -> Entry {
+    let Entry { organization, executed_at, .. } = genesis();
+    let statement = KeyStatement { index, organization, executed_at, key: server(new).key().to_owned() }.to_bytes().unwrap();
+    let [signature, new_signature] = [before, new].map(|seed| Bytes(server(seed).sign_message(&key_change_message(&statement))));
+    at(index, What::KeyChange(Box::new(KeyChange { statement: Bytes(statement), signature, new_signature })))
+}
+
+fn ordered(index: u64, seed: u8) -> Entry {
+    let Entry { organization, executed_at, .. } = genesis();
+    let statement = Statement { index, organization, executed_at, user: ada() }.to_bytes().unwrap();
+    let signature = Bytes(server(seed).sign_message(&break_glass_message(&statement)));
+    at(index, What::BreakGlass(Box::new(BreakGlass { statement: Bytes(statement), signature })))
+}
+
+/// What the browser finds out of what the server said itself.
+fn said(entry: &Entry, registrations: &[Entry]) -> Result<(), Problem> {
+    let signatures = match &entry.what {
+        What::BreakGlass(order) => break_glass(registrations, entry, order)?,
+        What::KeyChange(change) => key_change(registrations, entry, change)?,
+        _ => panic!("the server says nothing here"),
+    };
+    assert!(!signatures.is_empty());
+    let all = signatures.iter().try_for_each(|signed| signed.key.verify(&signed.message, &signed.signature));
+    all.map_err(|_| Problem::Signature)
+}
+
+#[test]
+fn what_the_server_says_is_by_the_key_in_force_at_its_place() {
+    // The order in which they come says nothing.
+    let naming = [changed(5, 12, 13), begun_by(11), changed(3, 11, 12)];
+    for (index, right) in [(1, 11), (3, 11), (4, 12), (5, 12), (6, 13), (9, 13)] {
+        for seed in [11, 12, 13, 14] {
+            let expected = if seed == right { Ok(()) } else { Err(Problem::Signature) };
+            assert_eq!(said(&ordered(index, seed), &naming), expected, "{index}, {seed}");
+        }
+    }
+    assert_eq!(said(&changed(3, 11, 12), &naming), Ok(()));
+    assert_eq!(said(&changed(5, 12, 13), &naming), Ok(()));
+    assert_eq!(said(&changed(6, 12, 14), &naming), Err(Problem::Signature), "the key of before can't change it again");
+    assert_eq!(said(&changed(6, 13, 14), &naming), Ok(()));
+}
+
+#[test]
+fn a_key_counts_only_if_the_one_before_says_so() {
+    // Somebody put a key of their own between, and signed with it.
+    assert_eq!(said(&ordered(4, 14), &[begun_by(11), changed(3, 14, 14)]), Err(Problem::Signature));
+    assert_eq!(said(&changed(4, 14, 15), &[begun_by(11), changed(3, 14, 14)]), Err(Problem::Signature));
+    // Or the new key wasn't there.
+    let What::KeyChange(mut unproven) = changed(3, 11, 12).what else { unreachable!() };
+    unproven.new_signature = unproven.signature.clone();
+    let unproven = at(3, What::KeyChange(unproven));
+    assert_eq!(said(&unproven, &[begun_by(11)]), Err(Problem::Signature));
+    assert_eq!(said(&ordered(4, 12), &[begun_by(11), unproven]), Err(Problem::Signature));
+    // Left out, it is missed.
+    assert_eq!(said(&ordered(6, 13), &[begun_by(11), changed(5, 12, 13)]), Err(Problem::Signature));
+    assert_eq!(said(&ordered(6, 13), &[changed(5, 12, 13)]), Err(Problem::ServerKey));
+    assert_eq!(said(&ordered(6, 13), &[]), Err(Problem::ServerKey));
+    assert_eq!(said(&changed(6, 13, 14), &[]), Err(Problem::ServerKey));
+    assert_eq!(said(&ordered(1, 11), &[genesis()]), Err(Problem::ServerKey), "what it names is no key");
+    let elsewhere = Entry { organization: OrganizationId::from_bytes([9; 16]), ..begun_by(11) };
+    assert_eq!(said(&ordered(1, 11), &[elsewhere]), Err(Problem::ServerKey));
+}
+
+#[test]
+fn what_the_server_says_is_about_its_own_entry() {
+    for right in [ordered(4, 11), changed(4, 11, 12)] {
+        assert_eq!(said(&right, &[begun_by(11)]), Ok(()));
+        for elsewhere in [
+            Entry { index: 5, ..right.clone() },
+            Entry { executed_at: Timestamp::from_millis(2_001), ..right.clone() },
+            Entry { organization: OrganizationId::from_bytes([9; 16]), ..right.clone() },
+        ] {
+            assert_eq!(said(&elsewhere, &[begun_by(11)]), Err(Problem::Statement));
+        }
+    }
+    // Also where it is what another one is verified by.
+    let moved = Entry { index: 5, ..changed(4, 11, 12) };
+    assert_eq!(said(&ordered(6, 12), &[begun_by(11), moved]), Err(Problem::Statement));
 }
