@@ -33,7 +33,7 @@ const MEANT: &str = "rotate";
 /// From which secret to which.
 #[derive(Debug, Clone, clap::Args)]
 pub struct RotateSecret {
-    /// A file with the secret of before, where the new one is in its place already: in COUNTERSIGN_SECRET, or in the data folder
+    /// A file with the secret of before, where the new one is in its place already: in `COUNTERSIGN_SECRET`, or in the data folder
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
 }

@@ -138,17 +138,17 @@ async fn what_was_signed_before_and_after_verifies(database: &TestDatabase) {
     }
     // Whoever stole the secret of before signs what nobody believes: nothing later, and nothing else of then.
     let mut tree = Frontier::default();
-    lines.iter().for_each(|line| {
+    for line in &lines {
         tree.append(line.as_bytes());
-    });
+    }
     let stolen = app.services.road.checkpoint(organization, &tree).unwrap();
     let ran = verify("stolen", &stolen);
     assert_eq!(ran.code, Some(1), "{}", ran.stdout);
     assert!(ran.stderr.contains("stolen doesn't fit: the checkpoint's signature isn't valid"), "{}", ran.stderr);
     let mut tree = Frontier::default();
-    before.iter().for_each(|line| {
+    for line in &before {
         tree.append(line.replace("ada@", "eve@").as_bytes());
-    });
+    }
     let rewritten = app.services.road.checkpoint(organization, &tree).unwrap();
     let ran = verify("rewritten", &rewritten);
     assert!(ran.stderr.contains("rewritten doesn't fit: the entries aren't the ones"), "{}", ran.stderr);
