@@ -1,7 +1,7 @@
-//! What holds for every request, whatever it asks for: methods, origins, sizes, limits, headers.
+//! What holds for every request, whatever it asks for: methods, sizes, limits, headers. Hostile ones are in `attacks`.
 
 use crate::support::{
-    answer::{Answer, DONE, refused},
+    answer::{DONE, refused},
     app::TestApp,
     browser::Browser,
     database::TestDatabase,
@@ -17,7 +17,7 @@ use axum::{
 };
 use std::{collections::BTreeSet, fs};
 
-on_both_databases!(every_answer_has_the_security_headers, a_request_from_another_site_changes_nothing, only_post_reaches_a_server_function,);
+on_both_databases!(only_post_reaches_a_server_function);
 
 on_sqlite!(
     pages_allow_no_script_but_their_own,
@@ -34,79 +34,6 @@ on_sqlite!(
     too_many_codes_for_one_address_are_refused,
     every_request_has_an_id,
 );
-
-async fn every_answer_has_the_security_headers(database: &TestDatabase) {
-    let app = TestApp::init(database).with_requests_per_minute(60).await;
-    fs::write(app.site().join("pkg/countersign.css"), "body {}").unwrap();
-    fs::write(app.site().join("seal.svg"), "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").unwrap();
-    let person = app.admin("ada@example.org").await;
-    let stranger = app.browser();
-    let evil = Request::post("/rpc/sign_out").header("sec-fetch-site", "cross-site").body(Body::empty()).unwrap();
-    let large = stranger.post("activate").header(CONTENT_LENGTH, 70_000).body(Body::from(vec![b'a'; 70_000])).unwrap();
-    let mut answers = vec![
-        ("page", 200, stranger.get("/").await),
-        ("page of a person", 200, person.browser.get("/org").await),
-        ("redirect", 303, stranger.get("/org").await),
-        ("refused page", 401, stranger.get("/get-started/passkey").await),
-        ("no page", 404, stranger.get("/nothing").await),
-        ("file", 200, stranger.get("/pkg/countersign.css").await),
-        ("picture", 200, stranger.get("/seal.svg").await),
-        ("no file", 404, stranger.get("/pkg/nothing.css").await),
-        ("answer", 200, person.browser.viewer().await),
-        ("refusal", 401, stranger.viewer().await),
-        ("wrong method", 405, stranger.get("/rpc/viewer").await),
-        ("no function", 400, stranger.call("nothing", &[]).await),
-        ("other site", 403, stranger.send(evil).await),
-        ("too large", 413, stranger.send(large).await),
-        ("health", 200, stranger.get("/health/ready").await),
-    ];
-    app.run("UPDATE users SET email = 'broken by hand'").await;
-    answers.push(("broken row", 500, person.browser.viewer().await));
-    let busy = app.browser().at("192.0.2.7");
-    let mut too_often = busy.viewer().await;
-    // On a slow machine a minute's worth takes longer than a moment, in which more is allowed.
-    for _ in 0..200 {
-        if too_often.status == 429 {
-            break;
-        }
-        too_often = busy.viewer().await;
-    }
-    answers.push(("too often", 429, too_often));
-    app.services.storage.close().await;
-    answers.push(("no database", 503, stranger.start_sign_in().await));
-    answers.push(("not healthy", 503, stranger.get("/health/ready").await));
-
-    for (what, status, answer) in &answers {
-        assert_eq!(answer.status.as_u16(), *status, "{what}: {}", answer.text());
-    }
-    let lacking: Vec<_> =
-        answers.iter().flat_map(|(what, _, answer)| lacking(answer).into_iter().map(move |header| format!("{what}: {header}"))).collect();
-    assert!(lacking.is_empty(), "{lacking:#?}");
-}
-
-pub fn lacking(answer: &Answer) -> Vec<String> {
-    let expected = [
-        ("x-content-type-options", "nosniff"),
-        ("referrer-policy", "same-origin"),
-        ("cross-origin-opener-policy", "same-origin"),
-        ("cross-origin-resource-policy", "same-origin"),
-    ];
-    let mut lacking: Vec<String> =
-        expected.iter().filter(|(name, value)| answer.header(name) != *value).map(|(name, _)| (*name).to_owned()).collect();
-    let policy = answer.header("content-security-policy");
-    if !["default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'"].iter().all(|part| policy.contains(part))
-        || policy.contains("unsafe-inline")
-    {
-        lacking.push(format!("content-security-policy {policy:?}"));
-    }
-    if !answer.header("permissions-policy").contains("publickey-credentials-get=(self)") {
-        lacking.push("permissions-policy".to_owned());
-    }
-    if answer.header("cache-control").is_empty() {
-        lacking.push("cache-control".to_owned());
-    }
-    lacking
-}
 
 async fn pages_allow_no_script_but_their_own(database: &TestDatabase) {
     let app = TestApp::init(database).await;
@@ -156,45 +83,6 @@ async fn https_is_insisted_on_where_there_is_https(database: &TestDatabase) {
         let answer = public.browser().get(path).await;
         assert_eq!(answer.header("strict-transport-security"), "max-age=63072000; includeSubDomains", "{path}");
     }
-}
-
-async fn a_request_from_another_site_changes_nothing(database: &TestDatabase) {
-    let app = TestApp::init(database).await;
-    let person = app.with_passkey("bob@example.org").await;
-    let admin = app.admin("ada@example.org").await;
-    let before = app.dump().await;
-    let foreign: [(&str, &[(&str, &str)]); 7] = [
-        ("cross-site", &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]),
-        ("a sibling", &[("origin", "http://other.localhost:3000"), ("sec-fetch-site", "same-site")]),
-        ("without an origin", &[("sec-fetch-site", "cross-site")]),
-        ("an old browser", &[("origin", "https://evil.example")]),
-        ("another port", &[("origin", "http://localhost:4000")]),
-        ("a sandbox", &[("origin", "null")]),
-        ("nonsense", &[("origin", "localhost:3000")]),
-    ];
-    let body = "email=eve%40example.org&name=Eve&organization=Evil&code=1111222233334444";
-    for (what, headers) in foreign {
-        for function in ["create_organization", "send_new_code", "activate", "sign_out", "sign_out_everywhere"] {
-            for browser in [&admin.browser, &person.browser] {
-                let mut request = Request::post(format!("/rpc/{function}")).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-                for (name, value) in headers {
-                    request = request.header(*name, *value);
-                }
-                let answer = browser.send(request.body(Body::from(body)).unwrap()).await;
-                assert_eq!(answer.status, 403, "{what} {function}");
-            }
-        }
-        for function in ["start_sign_in", "keep_passkey", "finish_registration"] {
-            let mut request = Request::post(format!("/rpc/{function}")).header(CONTENT_TYPE, "application/json");
-            for (name, value) in headers {
-                request = request.header(*name, *value);
-            }
-            assert_eq!(person.browser.send(request.body(Body::from("{}")).unwrap()).await.status, 403, "{what} {function}");
-        }
-    }
-    app.settle().await;
-    assert_eq!(app.dump().await, before);
-    assert_eq!(admin.browser.viewer().await.verdict(), DONE);
 }
 
 async fn only_post_reaches_a_server_function(database: &TestDatabase) {

@@ -25,7 +25,7 @@ on_sqlite!(
 );
 
 /// What a browser says of a request that another site's page made. Scripts can't set these headers.
-const FOREIGN: [(&str, &[(&str, &str)]); 16] = [
+const FOREIGN: [(&str, &[(&str, &str)]); 17] = [
     ("another site", &[("origin", "https://evil.example"), ("sec-fetch-site", "cross-site")]),
     ("another site, without its origin", &[("sec-fetch-site", "cross-site")]),
     ("a subdomain", &[("origin", "https://blog.id.example.org"), ("sec-fetch-site", "same-site")]),
@@ -40,6 +40,7 @@ const FOREIGN: [(&str, &[(&str, &str)]); 16] = [
     ("an old browser: a sibling", &[("origin", "https://blog.example.org")]),
     ("an old browser: another port", &[("origin", "https://id.example.org:8443")]),
     ("an old browser: a sandbox", &[("origin", "null")]),
+    ("an old browser: our name alone", &[("origin", "id.example.org")]),
     ("an old browser: a name that begins alike", &[("origin", "https://id.example.org.evil.example")]),
     ("an old browser: with our name before an @", &[("origin", "https://id.example.org@evil.example")]),
 ];

@@ -23,7 +23,10 @@ use axum::{
 use serde_json::Value;
 use server::{
     ambient::{Ambient, Clock},
-    http::{self, Stopping, listener},
+    http::{
+        self, Stopping,
+        listener::{self, Room},
+    },
     mail::Outbox,
     passkey::Ceremonies,
     secret::ServerSecret,
@@ -41,8 +44,9 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
+on_both_databases!(every_kind_of_answer_carries_every_header);
+
 on_sqlite!(
-    every_kind_of_answer_carries_every_header,
     other_sites_are_told_nothing_whatever_they_ask_for,
     a_head_is_what_the_page_would_have,
     what_is_kept_by_a_cache_is_for_everybody,
@@ -64,13 +68,36 @@ const OF_THE_REST: &str = "default-src 'none'; base-uri 'none'; form-action 'non
 /// What each kind of answer has to be among the answers of the table, so that none is left out unnoticed.
 const STATUSES: [u16; 19] = [200, 204, 206, 302, 303, 304, 400, 401, 403, 404, 405, 413, 415, 416, 421, 422, 429, 500, 503];
 
+/// How some of the answers of the table end, so that each is one of the kind that it is called.
+const ENDS: [(&str, u16); 19] = [
+    ("GET / by a stranger", 200),
+    ("GET /org by an admin", 200),
+    ("GET /org by a stranger", 303),
+    ("GET /get-started/passkey by a stranger", 401),
+    ("GET /no/such/page by a stranger", 404),
+    ("GET /pkg/countersign.abc123.css by an admin", 200),
+    ("GET /seal.svg by an admin", 200),
+    ("GET /pkg/nothing.js by an admin", 404),
+    ("viewer", 200),
+    ("viewer for a stranger", 401),
+    ("GET /rpc/viewer by a stranger", 405),
+    ("no function", 400),
+    ("/rpc/sign_out for another site", 403),
+    ("too large", 413),
+    ("GET /health/ready by a stranger", 200),
+    ("a broken row", 500),
+    ("too often", 429),
+    ("no database", 503),
+    ("not ready", 503),
+];
+
 /// A page's nonce.
 fn nonce(answer: &Answer) -> Option<&str> {
     answer.header("content-security-policy").split_once("'nonce-")?.1.split('\'').next()
 }
 
 /// What this answer lacks, or has that it shouldn't.
-fn faults(path: &str, is_https: bool, answer: &Answer) -> Vec<String> {
+pub fn faults(path: &str, is_https: bool, answer: &Answer) -> Vec<String> {
     let is_page = answer.header("content-type").starts_with("text/html");
     let policy = match nonce(answer) {
         Some(nonce) => answer.header("content-security-policy").replace(nonce, "NONCE"),
@@ -227,6 +254,10 @@ async fn every_kind_of_answer_carries_every_header(database: &TestDatabase) {
     let statuses: BTreeSet<u16> = table.0.iter().map(|(.., answer)| answer.status.as_u16()).collect();
     let missing: Vec<&u16> = STATUSES.iter().filter(|status| !statuses.contains(status)).collect();
     assert!(missing.is_empty(), "no answer of the table is {missing:?}: {statuses:?}");
+    for (what, status) in ENDS {
+        let (.., answer) = table.0.iter().rfind(|(other, ..)| other == what).unwrap_or_else(|| panic!("nothing is called {what}"));
+        assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.text());
+    }
     let panicked = &table.0.iter().find(|(what, ..)| what == "a panic").unwrap().3;
     assert_eq!((panicked.status.as_u16(), panicked.text()), (500, "Something went wrong on the server. Nothing was changed.\n"));
 }
@@ -250,6 +281,8 @@ async fn pages_and_functions(table: &mut Table, stranger: &Browser, browser: &Br
         table.note(&format!("{path} for another site"), &path, browser.send(evil.body(Body::empty()).unwrap()).await);
     }
     table.note("viewer", "/rpc/viewer", browser.viewer().await);
+    table.note("viewer for a stranger", "/rpc/viewer", stranger.viewer().await);
+    table.note("no function", "/rpc/nothing", stranger.call("nothing", &[]).await);
     let large = stranger.post("activate").header(CONTENT_LENGTH, 70_000).body(Body::from(vec![b'a'; 70_000])).unwrap();
     table.note("too large", "/rpc/activate", stranger.send(large).await);
 }
@@ -521,7 +554,7 @@ async fn what_is_no_http_is_answered_without_a_word(database: &TestDatabase) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = http::router(Arc::clone(&app.services), Stopping::default());
-    let serving = tokio::spawn(listener::serve(listener, router, 8, pending()));
+    let serving = tokio::spawn(listener::serve(listener, router, Room::of(8), pending()));
     let long = "a".repeat(40_000);
     for (what, head, status) in [
         ("no method", "<script>alert(1)</script>\r\n\r\n".to_owned(), "400 Bad Request"),

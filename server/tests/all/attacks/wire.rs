@@ -1,13 +1,16 @@
 //! Requests as no browser writes them, byte by byte: two readers of them could disagree about where one ends, or about what it asks
 //! for. The port here is the program's own listener.
 
+use super::headers::faults;
 use crate::{
-    http::lacking,
     operations::SOON,
     support::{answer::Answer, app::TestApp, database::TestDatabase},
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use server::http::{self, Stopping, listener};
+use server::http::{
+    self, Stopping,
+    listener::{self, Room},
+};
 use std::{fs, future::pending, net::SocketAddr, sync::Arc};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -56,7 +59,7 @@ const INSIDES: [&str; 13] = [
 pub async fn open(app: &TestApp) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(listener::serve(listener, http::router(Arc::clone(&app.services), Stopping::default()), 1000, pending()));
+    tokio::spawn(listener::serve(listener, http::router(Arc::clone(&app.services), Stopping::default()), Room::of(1000), pending()));
     address
 }
 
@@ -107,7 +110,7 @@ fn get(path: &str, more: &str) -> String {
 #[track_caller]
 pub fn assert_clear(what: &str, answer: &Answer) {
     assert!(answer.status.is_client_error(), "{what}: {} {}", answer.status, answer.text());
-    assert_eq!(lacking(answer), Vec::<String>::new(), "{what}: {}", answer.status);
+    assert_eq!(faults("", false, answer), Vec::<String>::new(), "{what}: {}", answer.status);
     assert!(answer.text().trim().len() > 15, "{what}: {} {:?}", answer.status, answer.text());
     for inside in INSIDES {
         assert!(!answer.text().contains(inside), "{what} tells of {inside}: {}", answer.text());
