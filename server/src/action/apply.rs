@@ -262,7 +262,10 @@ async fn create_program(
         expires_at: new.until,
         last_used_at: None,
     };
-    tokens::insert(db, &token).await?;
+    // Its user was written just now, and is let in.
+    if !tokens::insert(db, &token, None).await? {
+        return Err(StorageError::Inconsistent { table: "users", column: "registered_at" }.into());
+    }
     if let Some(given) = &new.permission {
         let assignment = AssignmentId::from_bytes(ids.assignment);
         let new = NewAssignment { id: assignment, organization, permission: given.permission.id, user: id, created_at: now };

@@ -136,7 +136,7 @@ pub(super) async fn give_token(services: &Services, client: &Client, whom: Actor
     let mut db = services.storage.begin().await.map_err(failed)?;
     // First, so that nobody is shut out in between.
     users::note_seen(&mut db, whom.organization, whom.user, now).await.map_err(failed)?;
-    if !tokens::insert_log_in(&mut db, &token, by).await.map_err(failed)? {
+    if !tokens::insert(&mut db, &token, by).await.map_err(failed)? {
         return Err(ApiError::unauthorized());
     }
     services.note(&mut db, whom, ActivityKind::SignedIn, client).await.map_err(failed)?;

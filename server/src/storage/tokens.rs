@@ -44,28 +44,11 @@ pub struct Token {
     pub last_used_at: Option<Timestamp>,
 }
 
-/// Writes a new token, never used so far.
+/// Writes a new token, never used so far; whether its user is let in, by this credential where it is of somebody who signs in with one.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn insert(db: &mut Connection, new: &Token) -> Result<(), StorageError> {
-    sqlx::query("INSERT INTO tokens (id, organization_id, user_id, kind, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)")
-        .bind(new.id.to_string())
-        .bind(new.organization.to_string())
-        .bind(new.user.to_string())
-        .bind(new.kind.name())
-        .bind(new.created_at.as_millis())
-        .bind(new.expires_at.as_millis())
-        .execute(db)
-        .await?;
-    Ok(())
-}
-
-/// Writes the token of somebody who signs in; whether they are let in still, by this credential where it was one.
-///
-/// # Errors
-/// When the database fails.
-pub async fn insert_log_in(db: &mut Connection, new: &Token, by: Option<CredentialId>) -> Result<bool, StorageError> {
+pub async fn insert(db: &mut Connection, new: &Token, by: Option<CredentialId>) -> Result<bool, StorageError> {
     let statement = format!(
         "INSERT INTO tokens (id, organization_id, user_id, kind, created_at, expires_at) SELECT $4, $3, $2, $5, $6, $7 WHERE {IS_LET_IN}"
     );

@@ -438,7 +438,7 @@ async fn nobody_is_signed_in_who_was_shut_out_since_they_showed_who_they_are(dat
             last_used_at: None,
         };
         let mut db = app.services.storage.begin().await.unwrap();
-        (sessions::insert(&mut db, &session, by).await.unwrap(), tokens::insert_log_in(&mut db, &token, by).await.unwrap())
+        (sessions::insert(&mut db, &session, by).await.unwrap(), tokens::insert(&mut db, &token, by).await.unwrap())
     };
     assert_eq!([write(Some(by)).await, write(None).await], [(true, true); 2]);
     assert_eq!(write(Some(CredentialId::from_bytes(random()))).await, (false, false), "by what isn't there any more");
