@@ -79,7 +79,7 @@ pub struct Settings {
     #[arg(long, env = "COUNTERSIGN_ORGANIZATIONS", hide_env_values = true, value_name = "WHO", value_enum, default_value = "open")]
     #[arg(help_heading = "Who may do how much")]
     pub organizations: Organizations,
-    /// Whom to ask when nobody may create organizations, in your words
+    /// Whom people may ask, in your words: when nobody may create organizations, and in mails about their account
     #[arg(long, env = "COUNTERSIGN_CONTACT", hide_env_values = true, value_name = "WORDS", help_heading = "Who may do how much")]
     pub contact: Option<String>,
     /// POST requests a minute from one address (IPv6: from one /64)
@@ -357,8 +357,42 @@ mod tests {
         let refused = refusal(&["--database-url", "mysql://root:hunter2@db/x"]);
         assert!(refused.contains("`mysql` databases are not supported") && !refused.contains("hunter2"), "{refused}");
         assert!(refusal(&["--database-url", "hunter2"]).contains("can't be read"));
-        let config = check(&["--database-url", "postgres://ada:hunter2@db.example.org/countersign"]).unwrap();
+        let config = check(&["--database-url", "postgres://ada:hunter2@db.example.org/countersign?sslmode=verify-full"]).unwrap();
         assert_eq!(config.database.to_string(), "postgres://db.example.org/countersign");
+    }
+
+    #[test]
+    fn a_database_elsewhere_needs_a_word_about_encryption() {
+        for url in [
+            "postgres://ada:hunter2@db.example.org/countersign",
+            "postgresql://ada:hunter2@192.0.2.1:5433/countersign",
+            "postgres://ada:hunter2@[2001:db8::1]/countersign",
+            "postgres://ada:hunter2@localhost.example.org/countersign",
+            "postgres://ada:hunter2@localhost/countersign?host=db.example.org",
+            "postgres://ada:hunter2@localhost/countersign?hostaddr=192.0.2.1",
+            // Both let whoever sits in between decide.
+            "postgres://ada:hunter2@db.example.org/countersign?sslmode=prefer",
+            "postgres://ada:hunter2@db.example.org/countersign?ssl-mode=allow",
+            "postgres://ada:hunter2@db.example.org/countersign?sslmode=verify-full&sslmode=prefer",
+        ] {
+            let refused = refusal(&["--database-url", url]);
+            assert!(refused.contains("add ?sslmode=verify-full") && refused.starts_with("COUNTERSIGN_DATABASE_URL: "), "{url}: {refused}");
+            assert!(!refused.contains("hunter2"), "{refused}");
+        }
+        for url in [
+            "postgres://ada@localhost/countersign",
+            "postgres://ada@127.0.0.1:5433/countersign",
+            "postgres://ada@[::1]/countersign",
+            "postgres:///countersign?host=/var/run/postgresql&user=countersign",
+            "postgres://ada@%2Fvar%2Frun%2Fpostgresql/countersign",
+            "postgres://ada@db.example.org/countersign?host=/var/run/postgresql",
+            "postgres://ada@db.example.org/countersign?sslmode=verify-full&sslrootcert=/etc/ca.pem",
+            "postgres://ada@db.example.org/countersign?sslmode=verify-ca",
+            "postgres://ada@db.example.org/countersign?sslmode=require",
+            "postgres://ada@db.example.org/countersign?sslmode=disable",
+        ] {
+            assert_eq!(refusal(&["--database-url", url]), "", "{url}");
+        }
     }
 
     /// Whoever writes a unit or a container file looks there.

@@ -32,12 +32,14 @@ use sqlx::{
     any::{AnyArguments, AnyPoolOptions, install_default_drivers},
     migrate::Migrator,
     pool::PoolConnection,
+    postgres::{PgConnectOptions, PgSslMode},
     query::Query,
 };
 #[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt;
 use std::{
     fs::OpenOptions,
+    net::IpAddr,
     ops::{Deref, DerefMut},
     str::FromStr,
     sync::Arc,
@@ -120,6 +122,12 @@ pub enum DatabaseUrlError {
     /// A database that isn't supported.
     #[error("`{0}` databases are not supported: use sqlite://path/to/file.db or postgres://user@host/database")]
     Unsupported(String),
+    /// A PostgreSQL elsewhere, to which nobody says how the connection is protected. As it comes, it is encrypted only if the server, or
+    /// whoever sits in between, offers it.
+    #[error(
+        "PostgreSQL is on another machine ({0}), and the URL doesn't say how the connection to it is protected: add ?sslmode=verify-full, which encrypts it and checks the server's certificate. In a network of your own, require encrypts it without checking who is there, and disable does neither"
+    )]
+    Unprotected(String),
 }
 
 /// Which database, checked but not yet opened.
@@ -139,10 +147,27 @@ impl FromStr for DatabaseUrl {
         let url = Url::parse(text).map_err(|_| DatabaseUrlError::Malformed)?;
         match url.scheme() {
             "sqlite" => Ok(Self::Sqlite(url)),
-            "postgres" | "postgresql" => Ok(Self::Postgres(url)),
+            "postgres" | "postgresql" => match unprotected(&url) {
+                Some(host) => Err(DatabaseUrlError::Unprotected(host)),
+                None => Ok(Self::Postgres(url)),
+            },
             other => Err(DatabaseUrlError::Unsupported(other.to_owned())),
         }
     }
+}
+
+/// The other machine that a URL leads to, unless it says whether the connection is encrypted. What the URL leaves out stands in the
+/// environment (`PGHOST`, `PGSSLMODE`), as the driver reads it; what it can't read, it says itself.
+fn unprotected(url: &Url) -> Option<String> {
+    let options: PgConnectOptions = url.as_str().parse().ok()?;
+    let host = options.get_host();
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    let is_here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback());
+    let is_said = !matches!(options.get_ssl_mode(), PgSslMode::Prefer | PgSslMode::Allow);
+    (!is_here && !is_said).then(|| host.to_owned())
 }
 
 /// Without the password, for logs.
