@@ -1,5 +1,6 @@
 //! Who sent a request.
 
+use crate::log::Lines;
 use app::domain::browser;
 use std::net::IpAddr;
 
@@ -10,6 +11,8 @@ pub struct Client {
     pub address: IpAddr,
     /// What their browser calls itself.
     pub user_agent: String,
+    /// What the log says of the request.
+    pub lines: Lines,
 }
 
 impl Client {

@@ -8,6 +8,7 @@ pub mod client;
 pub mod code;
 pub mod config;
 pub mod http;
+pub mod log;
 pub mod mail;
 pub mod metrics;
 pub mod passkey;

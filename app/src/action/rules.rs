@@ -283,6 +283,22 @@ impl Denial {
             _ => None,
         }
     }
+
+    /// Whether it is about what somebody may do, not about how things are.
+    pub const fn is_for_lack_of_rights(&self) -> bool {
+        matches!(
+            self,
+            Self::NotPermitted(_) | Self::BeyondOwn(_) | Self::Outranked { .. } | Self::NeedsKit | Self::NeedsPasskey | Self::PeopleOnly
+        )
+    }
+
+    /// The operation that is lacking, if it is one.
+    pub const fn operation(&self) -> Option<Operation> {
+        match self {
+            Self::NotPermitted(operation) => Some(*operation),
+            _ => None,
+        }
+    }
 }
 
 /// Whether the change may be made now.

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     client::Client,
     code::RegistrationCode,
+    log::SECURITY,
     metrics::{checking_signature, count_change},
     passkey::Signature,
     storage::{
@@ -500,7 +501,8 @@ fn verify(passkey: &Passkey, document: &Document, hashes: &Hashes, signed: &Sign
     let checked = signed.check(document, hashes, &SignerKey::Passkey(key))?;
     checking_signature(|| checked.public_key().verify(checked.message(), checked.signature()))
         .map_err(|InvalidSignature| AssertionError::InvalidSignature)?;
-    let verified =
-        checked.signature_was_valid().inspect_err(|error| tracing::warn!(credential = %passkey.id, %error, "a signature was refused"))?;
+    let verified = checked
+        .signature_was_valid()
+        .inspect_err(|error| tracing::warn!(target: SECURITY, credential = %passkey.id, %error, "a signature was refused"))?;
     verified.ok_or(ActionError::NotTheirPasskey)
 }

@@ -164,13 +164,15 @@ async fn keep_credential(db: &mut Connection, credential: &NewCredential) -> Res
     })
 }
 
-/// Where this server is, as signatures name it.
+/// Where this server is, as signatures name it, and who is there.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// As in `https://id.example.org`.
     pub origin: String,
     /// As in `id.example.org`.
     pub rp_id: String,
+    /// Whom people may ask, in the operator's words.
+    pub contact: Option<String>,
 }
 
 /// What the road needs.

@@ -174,6 +174,7 @@ impl Road {
             at,
             from,
             origin: &self.site.origin,
+            contact: self.site.contact.as_deref(),
         });
         Ok(self.outbox.queue(db, &message, organization, whom.id, at.plus(WORTH_SENDING)).await?)
     }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     action::{Actor, held_by_active},
+    client::Client,
     service::Services,
     storage::{Connection, PooledConnection, StorageError, Transaction, commit, tokens, users},
 };
@@ -85,6 +86,9 @@ impl FromRequestParts<Arc<Services>> for Caller {
             tokens::note_use(&mut db, token.id, now).await.map_err(failed)?;
             users::note_seen(&mut db, actor.organization, actor.user, now).await.map_err(failed)?;
             commit(db).await.map_err(failed)?;
+        }
+        if let Some(client) = parts.extensions.get::<Client>() {
+            client.lines.are_about(actor);
         }
         let (whose, is_program) = (identity.owner.unwrap_or(actor.user), !identity.kind.is_person());
         Ok(Self { actor, token: token.id, may, whose, is_program, services: Arc::clone(services) })

@@ -4,6 +4,7 @@
 use crate::{
     action::{ActionError, Executed},
     ambient::Ambient,
+    log::SECURITY,
     service::{Services, incident},
     storage::StorageError,
 };
@@ -149,12 +150,7 @@ impl ApiError {
     /// The rules say no.
     pub(super) fn denied(denial: &Denial) -> Self {
         let code = match denial {
-            Denial::NotPermitted(_)
-            | Denial::BeyondOwn(_)
-            | Denial::Outranked { .. }
-            | Denial::NeedsKit
-            | Denial::NeedsPasskey
-            | Denial::PeopleOnly => Code::NotPermitted,
+            denial if denial.is_for_lack_of_rights() => Code::NotPermitted,
             Denial::NoSuchUser | Denial::NoSuchPermission | Denial::NoSuchPasskey | Denial::NotAssigned(_) => Code::NotFound,
             Denial::EmailTaken(_)
             | Denial::NameTaken(_)
@@ -227,7 +223,7 @@ fn of_a_layer(status: StatusCode) -> Option<ApiError> {
 pub(super) fn write(error: ApiError, ambient: &Ambient) -> Response {
     let id = error.incident.unwrap_or_else(|| incident(ambient));
     // Not the words: they may repeat what was sent, and that may be a code.
-    tracing::info!(%id, code = ?error.code, "a call was refused");
+    tracing::info!(target: SECURITY, %id, code = ?error.code, "a call was refused");
     let retry_after = error.retry_after.map(|seconds| [(RETRY_AFTER, seconds.to_string())]);
     let body = ErrorBody { error: Details { message: error.message, code: error.code, id, receipt: error.receipt } };
     (error.code.status(), retry_after, Json(body)).into_response()

@@ -15,7 +15,8 @@ mod verify;
 use crate::{
     action::RoadError,
     ambient::Ambient,
-    config::{Config, ConfigError, LogFormat, Settings},
+    config::{Config, ConfigError, Settings},
+    log,
     mail::{Outbox, grouped, smtp::ServerUrlError},
     metrics::MetricsError,
     passkey::Ceremonies,
@@ -37,7 +38,6 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
 };
-use tracing_subscriber::EnvFilter;
 use verify::Verify;
 
 /// What stands at the end of `--help`.
@@ -129,7 +129,7 @@ enum StartError {
 /// Runs the command line; what went wrong is said on standard error.
 pub async fn run() -> ExitCode {
     let command = Command::parse();
-    start_logging(command.settings.log_format);
+    log::start(command.settings.log_format);
     let outcome = match command.verb.unwrap_or(Verb::Serve) {
         Verb::Serve => serve::serve(command.settings).await,
         Verb::Check => return check_all(command.settings).await,
@@ -249,16 +249,6 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn make_private_folder(path: &Path) -> io::Result<()> {
     fs::create_dir_all(path)
-}
-
-fn start_logging(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,webauthn_rs=error,webauthn_rs_core=off"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
-        LogFormat::Text => builder.init(),
-        LogFormat::Json => builder.json().init(),
-    }
 }
 
 fn causes(error: &dyn std::error::Error) -> String {

@@ -1,6 +1,6 @@
 //! Who sent a request: the address of the connection or, behind a proxy that the operator trusts, the one that it names.
 
-use crate::client::Client;
+use crate::{client::Client, log::Lines};
 use axum::{
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, header::USER_AGENT},
@@ -52,8 +52,11 @@ pub async fn identify(State(forwarding): State<Forwarding>, mut request: Request
     // Without a connection (as in tests that call the router itself) there is nobody but this machine.
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let client =
-        Client { address: forwarding.origin_of(peer, request.headers()), user_agent: user_agent.chars().take(USER_AGENT_LENGTH).collect() };
+    let client = Client {
+        address: forwarding.origin_of(peer, request.headers()),
+        user_agent: user_agent.chars().take(USER_AGENT_LENGTH).collect(),
+        lines: Lines::of_this_request(),
+    };
     request.extensions_mut().insert(client);
     next.run(request).await
 }

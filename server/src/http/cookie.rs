@@ -1,5 +1,6 @@
 //! The session's cookie, as it may come from a browser.
 
+use crate::log::SECURITY;
 use axum::{
     extract::{Request, State},
     http::{
@@ -43,7 +44,7 @@ fn the_one(headers: &HeaderMap, name: &str) -> Option<HeaderValue> {
         pairs.map(<[u8]>::trim_ascii).filter(|pair| pair.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.starts_with(b"=")));
     let first = own.next()?;
     if own.next().is_some() {
-        tracing::warn!("there were two session cookies, so neither counts");
+        tracing::warn!(target: SECURITY, "there were two session cookies, so neither counts");
         return None;
     }
     HeaderValue::from_bytes(first).ok()

@@ -24,6 +24,7 @@ pub(crate) use strict::media_type;
 use crate::{
     api,
     client::Client,
+    log::SECURITY,
     metrics,
     service::{AddressBlock, RequestBackend, Services},
 };
@@ -47,7 +48,7 @@ use session_store::DatabaseSessions;
 use std::{future::ready, sync::Arc, time::Duration};
 use tower_http::{
     catch_panic::CatchPanicLayer,
-    csrf::CsrfLayer,
+    csrf::{CsrfLayer, ProtectionError},
     limit::RequestBodyLimitLayer,
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer},
     services::ServeDir,
@@ -58,6 +59,7 @@ use tower_sessions::{
     Expiry, Session, SessionManagerLayer,
     cookie::{SameSite, time::Duration as CookieDuration},
 };
+use tracing::field;
 
 /// No request needs more: the largest is a new passkey.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -113,7 +115,7 @@ pub fn router(services: Arc<Services>, stopping: Stopping) -> Router {
         .layer(middleware::from_fn_with_state(cookie::name(services.config.is_https()), cookie::only_own))
         .layer(middleware::from_fn_with_state(Arc::clone(&services), limit));
     let all = guarded(pages, &services)
-        .layer(CsrfLayer::new())
+        .layer(CsrfLayer::new().with_rejection_response(|_: ProtectionError| foreign()))
         // Who calls is in a token that no browser sends by itself, so a call may come from anywhere.
         .merge(api::finished(guarded(api::router(&services), &services), &services))
         .merge(health::router(&services, stopping))
@@ -201,7 +203,7 @@ async fn page(State(pages): State<Pages>, Extension(ForRequest(backend)): Extens
 /// The signed-in user's history as a file, sent while it is read. That takes as long as the history is, so no other site can begin it.
 async fn export(Extension(ForRequest(backend)): Extension<ForRequest>, headers: HeaderMap) -> Response {
     if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
-        return StatusCode::FORBIDDEN.into_response();
+        return foreign();
     }
     let export = match backend.export().await {
         Ok(export) => export,
@@ -209,6 +211,12 @@ async fn export(Extension(ForRequest(backend)): Extension<ForRequest>, headers: 
     };
     let headers = [(CONTENT_TYPE, "application/jsonl; charset=utf-8"), (CONTENT_DISPOSITION, "attachment; filename=\"history.jsonl\"")];
     (headers, Body::from_stream(export.into_stream())).into_response()
+}
+
+/// What another site's page is told.
+fn foreign() -> Response {
+    tracing::warn!(target: SECURITY, "another site's page asked for something");
+    StatusCode::FORBIDDEN.into_response()
 }
 
 /// On localhost the local mailbox is open to whoever sits at this machine, and so to every page in their browser that lets its
@@ -261,10 +269,17 @@ fn leptos_options(services: &Services) -> LeptosOptions {
         .build()
 }
 
-/// Method and path only: query strings may hold mail addresses.
+/// Method and path only: query strings may hold mail addresses. Whose it is stands there once it is known.
 fn span(request: &Request<Body>) -> tracing::Span {
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-    tracing::info_span!("request", %id, method = %request.method(), path = request.uri().path())
+    tracing::info_span!(
+        "request",
+        %id,
+        method = %request.method(),
+        path = request.uri().path(),
+        organization = field::Empty,
+        user = field::Empty
+    )
 }
 
 fn panicked(panic: Box<dyn std::any::Any + Send + 'static>) -> Response {

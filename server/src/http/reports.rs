@@ -1,6 +1,7 @@
 //! What browsers report of our pages: that something in one wasn't allowed by its policy. It may be a mistake of ours, an attack that
 //! came to nothing, or an extension of the browser; the log says it.
 
+use crate::log::SECURITY;
 use axum::{body::Bytes, http::StatusCode};
 use serde::Deserialize;
 
@@ -31,6 +32,7 @@ pub(super) async fn note(body: Bytes) -> StatusCode {
     let Ok(Report { csp_report: violation }) = serde_json::from_slice(&body) else { return StatusCode::BAD_REQUEST };
     let directive = if violation.effective_directive.is_empty() { &violation.violated_directive } else { &violation.effective_directive };
     tracing::warn!(
+        target: SECURITY,
         page = short(&violation.document_uri),
         directive = short(directive),
         blocked = short(&violation.blocked_uri),

@@ -52,11 +52,13 @@ pub struct AccountEvent<'a> {
     pub from: &'a str,
     /// This server's, as in `https://id.example.org`.
     pub origin: &'a str,
+    /// Whom to ask besides the organization's admins, in the operator's words.
+    pub contact: Option<&'a str>,
 }
 
 /// The mail about it: when, from where, and what to do if it wasn't them.
 pub fn account_event(event: &AccountEvent<'_>) -> Message {
-    let blocks = [
+    let mut blocks = vec![
         Block::Paragraph("Hello,".into()),
         Block::Paragraph(name(event.sentence)),
         Block::Facts(vec![
@@ -77,7 +79,13 @@ pub fn account_event(event: &AccountEvent<'_>) -> Message {
                 .into(),
         ),
     ];
+    blocks.extend(event.contact.map(or_ask));
     message(event.to, event.subject.to_owned(), &blocks)
+}
+
+/// Whom to turn to when no admin can be reached.
+fn or_ask(contact: &str) -> Block {
+    Block::Paragraph(format!("If you don't know any admin, or can't reach one, ask {contact}."))
 }
 
 /// What happened to somebody's account, for an admin.
@@ -173,11 +181,13 @@ pub struct RecoveryCode<'a> {
     pub at: Timestamp,
     /// From which browser and address.
     pub from: &'a str,
+    /// Whom to ask besides the organization's admins, in the operator's words.
+    pub contact: Option<&'a str>,
 }
 
 /// The mail with the code that begins a recovery.
 pub fn recovery_code(facts: &RecoveryCode<'_>) -> Message {
-    let blocks = [
+    let mut blocks = vec![
         Block::Paragraph("Hello,".into()),
         Block::Paragraph(format!(
             "Someone, hopefully you, wants to recover your account in the organization {} on Countersign, because every passkey is lost.",
@@ -195,10 +205,12 @@ pub fn recovery_code(facts: &RecoveryCode<'_>) -> Message {
         ]),
         Block::Paragraph("You need your recovery kit, too: this code alone opens nothing.".into()),
         Block::Paragraph(
-            "If you didn't ask for this, give the code to nobody, and look whether your kit is where you keep it. Nothing has changed."
+            "If you didn't ask for this, give the code to nobody, and look whether your kit is where you keep it. Nothing has changed. If it \
+             comes again, or the kit is gone, tell an admin of your organization, by another way than mail."
                 .into(),
         ),
     ];
+    blocks.extend(facts.contact.map(or_ask));
     message(facts.to, "Recover your account: your code".to_owned(), &blocks)
 }
 
@@ -475,6 +487,68 @@ mod tests {
         assert!(message.text.starts_with("Hello,\n\nbob@example.org has ended your passkeys, your recovery kit"), "{}", message.text);
         assert!(message.text.contains("When: 2026-11-22 10:30 UTC\nFrom: Firefox on Windows, 192.0.2.1\n"), "{}", message.text);
         assert!(message.text.contains("tell another admin at once") && message.html.contains("1234 5678 9012 3456"), "{}", message.text);
+    }
+
+    #[test]
+    fn what_happened_to_an_account_says_whom_to_turn_to() {
+        let (to, at) = (EmailAddress::parse("ada@example.org").unwrap(), Timestamp::from_millis(1_795_343_400_000));
+        let event = AccountEvent {
+            to: &to,
+            organization: "Acme",
+            subject: "A passkey was added to your account",
+            sentence: "The passkey “Phone” was added to your account.",
+            at,
+            from: "Firefox on Windows, 192.0.2.1",
+            origin: "https://id.example.org",
+            contact: Some("the IT desk, 030 1234"),
+        };
+        let named = account_event(&event);
+        insta::assert_snapshot!(named.text, @r"
+        Hello,
+
+        The passkey “Phone” was added to your account.
+
+        When:         2026-11-22 10:30 UTC
+        From:         Firefox on Windows, 192.0.2.1
+        Organization: Acme
+        Account:      ada@example.org
+
+        If this was you, there is nothing to do. If it wasn't, act now: open
+        your account, remove every passkey that isn't yours, end all other
+        sessions, and replace your recovery kit.
+
+        Your account:
+        https://id.example.org/account
+
+        If you can't sign in any more, tell an admin of your organization at
+        once, by another way than mail: they can end every passkey of your
+        account and let you make a new one.
+
+        If you don't know any admin, or can't reach one, ask the IT desk, 030
+        1234.
+
+        Countersign
+        ");
+        assert!(named.html.contains("ask the IT desk, 030 1234."), "{}", named.html);
+        let unnamed = account_event(&AccountEvent { contact: None, ..event }).text;
+        assert!(unnamed.contains("tell an admin of your organization") && !unnamed.contains("can't reach one"), "{unnamed}");
+        let code = |contact| {
+            let facts = RecoveryCode {
+                to: &to,
+                organization: "Acme",
+                organization_id: OrganizationId::from_bytes([1; 16]),
+                code: "1234567890123456",
+                link: "https://id.example.org/recover/code",
+                expires_at: at,
+                at,
+                from: "Firefox on Windows, 192.0.2.1",
+                contact,
+            };
+            recovery_code(&facts).text
+        };
+        let asked = code(Some("Bob in room 3"));
+        assert!(asked.contains("tell an admin of your") && asked.contains("ask Bob in room 3."), "{asked}");
+        assert!(!code(None).contains("can't reach one"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::{RequestBackend, Services, activity, change::refused, sign_in::signed_out, users};
 use crate::{
     action::{Actor, Event},
+    log::SECURITY,
     storage::{
         Connection, StorageError, challenges, commit, credentials,
         users::{self as storage_users, User},
@@ -77,6 +78,7 @@ pub(super) async fn finish_kit_test(backend: &RequestBackend, id: ChallengeId, s
     if signed.is_none_or(|(challenge, signature)| verify_recovery_test(&public_key, &challenge, &signature).is_err()) {
         backend.note(&mut db, actor, ActivityKind::KitTestRefused).await.map_err(failed)?;
         commit(db).await.map_err(failed)?;
+        tracing::warn!(target: SECURITY, "a recovery kit was refused, when it was tested");
         return Err(Refusal::new(
             Code::WrongKit,
             "This code is written correctly, but it isn't of your present kit. Perhaps it belongs to another account, or to a kit that was replaced.",

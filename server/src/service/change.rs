@@ -3,6 +3,7 @@
 use super::{RequestBackend, Services, sign_in::signed_out};
 use crate::{
     action::{ActionError, Actor, Executed, Proof, Shown, held_by_active, require},
+    log::SECURITY,
     passkey::Signature,
     storage::{Connection, PooledConnection},
 };
@@ -21,6 +22,7 @@ use app::{
     rpc::change::{NewToken, Prepared, Receipt},
 };
 use serde_json::{Value, json};
+use tracing::field::display;
 
 pub(super) async fn prepare(backend: &RequestBackend, change: Change) -> Result<Prepared, Refusal> {
     let actor = backend.actor().await?;
@@ -108,7 +110,7 @@ impl Services {
                 Refusal::new(Code::ActionOver, "More than five minutes went by, so nothing was changed. Ask for it again and sign.")
             }
             ActionError::NotTheirPasskey | ActionError::Malformed(_) | ActionError::Signature(_) => {
-                tracing::warn!(%error, "a signature was refused");
+                tracing::warn!(target: SECURITY, %error, "a signature was refused");
                 Refusal::new(
                     Code::PasskeyRefused,
                     "The signature couldn't be verified, so nothing was changed. Use a passkey of the account that you are signed in with.",
@@ -118,18 +120,22 @@ impl Services {
                 Code::ActionOver,
                 "This took too long, or was done already, so nothing was changed. Begin again; a passkey that your device made for it can be deleted there.",
             ),
-            ActionError::NotTheirKit => Refusal::new(
-                Code::WrongKit,
-                "This code isn't of the account's present kit, so nothing was changed. Perhaps it belongs to another account, or to a kit that was replaced or used.",
-            ),
+            ActionError::NotTheirKit => {
+                tracing::warn!(target: SECURITY, "a recovery kit was refused");
+                Refusal::new(
+                    Code::WrongKit,
+                    "This code isn't of the account's present kit, so nothing was changed. Perhaps it belongs to another account, or to a kit that was replaced or used.",
+                )
+            }
             error @ ActionError::NewPasskey(_) => {
-                tracing::warn!(%error, "a new passkey was refused");
+                tracing::warn!(target: SECURITY, %error, "a new passkey was refused");
                 Refusal::new(
                     Code::BadRequest,
                     "The new passkey couldn't be verified. Nothing was changed. Make another one, or use another device.",
                 )
             }
             ActionError::NewKey(error) => {
+                tracing::warn!(target: SECURITY, %error, "a new key was refused");
                 Refusal::new(Code::BadRequest, format!("The new key couldn't be verified, so nothing was changed. {error}"))
             }
             ActionError::NotNamed => Refusal::new(
@@ -166,6 +172,10 @@ impl Services {
 }
 
 fn denied(denial: &Denial) -> Refusal {
+    if denial.is_for_lack_of_rights() {
+        let operation = denial.operation().map(display);
+        tracing::warn!(target: SECURITY, operation, "somebody isn't allowed what they asked for");
+    }
     let code = match denial {
         Denial::NotPermitted(_) => Code::NotPermitted,
         Denial::NoSuchUser | Denial::NoSuchPermission | Denial::NoSuchPasskey => Code::NotFound,

@@ -3,12 +3,13 @@
 //!
 //! Whether an address is known shows nowhere: the answers are the same, and so is the work that a caller can time.
 
-use super::{RequestBackend, Services};
+use super::{RequestBackend, Services, live_codes};
 use crate::{
     action::{ActionError, Actor, Registered, check_recovery_key, passkey_credential, recovery_credential},
     client::Client,
     code::{CODE_LIFE, RegistrationCode},
     config::Organizations,
+    log::SECURITY,
     mail::message,
     passkey::{NewPasskey, Owner},
     storage::{
@@ -165,21 +166,23 @@ pub async fn check_code(
     commit(db).await.map_err(failed)?;
     let hashes = codes.iter().map(|code| code.hash.clone()).collect();
     let found = services.codes.find(typed.digits(), hashes, CODES_COMPARED).await.map_err(|error| services.hide(Code::Internal, &error))?;
-    let (Some(user), Some(code)) = (user, found.and_then(|place| codes.get(place))) else { return Err(wrong_code()) };
+    let whom: Option<Actor> = user.as_ref().map(|user| Actor { organization: user.organization, user: user.id });
+    let refuse = |refusal| Err(live_codes::refused(Purpose::Registration, whom.as_slice(), refusal));
+    let (Some(user), Some(code)) = (user, found.and_then(|place| codes.get(place))) else { return refuse(wrong_code()) };
     if user.registered_at.is_some() {
-        return Err(Refusal::new(Code::EndedCode, "This code was used: you are registered already. Sign in with your passkey."));
+        return refuse(Refusal::new(Code::EndedCode, "This code was used: you are registered already. Sign in with your passkey."));
     }
     if user.revoked_at.is_some() {
-        return Err(Refusal::new(Code::EndedCode, "This invitation was revoked. Ask an admin of the organization for a new one."));
+        return refuse(Refusal::new(Code::EndedCode, "This invitation was revoked. Ask an admin of the organization for a new one."));
     }
     if code.ended_at.is_some() {
-        return Err(Refusal::new(
+        return refuse(Refusal::new(
             Code::EndedCode,
             "A newer code was sent, so this one no longer works. Use the newest mail, or send a new code.",
         ));
     }
     if !try_left {
-        return Err(Refusal::new(
+        return refuse(Refusal::new(
             Code::EndedCode,
             "This code was stopped after five wrong tries. Send a new code; your account is untouched.",
         ));
@@ -188,7 +191,7 @@ pub async fn check_code(
     registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
     commit(db).await.map_err(failed)?;
     if code.expires_at <= services.ambient.now() {
-        return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its four hours are over. Send a new code."));
+        return refuse(Refusal::new(Code::ExpiredCode, "This code was right, but its four hours are over. Send a new code."));
     }
     Ok((user, code.id))
 }
@@ -271,7 +274,7 @@ pub(super) async fn start_passkey(backend: &RequestBackend) -> Result<Value, Ref
 pub(super) async fn keep_passkey(backend: &RequestBackend, response: Value) -> Result<(), Refusal> {
     let (row, _) = current(backend).await?;
     let passkey = backend.services.ceremonies.finish_registration(&row.ceremony, &row.challenge, response).map_err(|error| {
-        tracing::warn!(registration = %row.id, %error, "a new passkey was refused");
+        tracing::warn!(target: SECURITY, registration = %row.id, %error, "a new passkey was refused");
         Refusal::new(Code::PasskeyRefused, "The new passkey couldn't be verified. Nothing was saved. Try again, or use another device.")
     })?;
     let failed = |error| backend.storage_failed(error);

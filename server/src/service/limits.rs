@@ -10,6 +10,7 @@
 use super::Services;
 use crate::{
     action::Actor,
+    log::SECURITY,
     storage::{
         Connection, commit,
         limits::{self, Rate},
@@ -46,6 +47,8 @@ impl From<IpAddr> for AddressBlock {
 /// How often is too often. Requests are counted by each server for itself, mails and codes for all servers together.
 pub struct Limits {
     requests: DefaultKeyedRateLimiter<AddressBlock>,
+    /// Of whom the log says that they send too many: once a minute.
+    noted: DefaultKeyedRateLimiter<AddressBlock>,
     mails: Rate,
     mails_from_network: Rate,
     mails_of_one_organization: Rate,
@@ -59,6 +62,7 @@ impl Limits {
         let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
         Self {
             requests: RateLimiter::keyed(Quota::per_minute(at_least_one(requests_per_minute))),
+            noted: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
             mails: per_hour(mails_per_hour),
             // As many as ten people of one office may ask for.
             mails_from_network: per_hour(mails_per_hour.saturating_mul(10)),
@@ -75,14 +79,18 @@ impl Limits {
     /// # Errors
     /// How long to wait, when there were too many.
     pub fn request(&self, from: AddressBlock) -> Result<(), Refusal> {
-        self.requests
-            .check_key(&from)
-            .map_err(|until| too_many("Too many requests came from your network.", until.wait_time_from(self.requests.clock().now())))
+        self.requests.check_key(&from).map_err(|until| {
+            if self.noted.check_key(&from).is_ok() {
+                tracing::warn!(target: SECURITY, "too many requests came from one network: for now, more are refused");
+            }
+            too_many("Too many requests came from your network.", until.wait_time_from(self.requests.clock().now()))
+        })
     }
 
     /// Forgets those who haven't come for long.
     pub fn forget_idle(&self) {
         self.requests.retain_recent();
+        self.noted.retain_recent();
     }
 }
 
@@ -151,6 +159,7 @@ impl Services {
         match limits::take(db, &id, rate, now).await.map_err(|error| self.storage_failed(error))? {
             None => Ok(()),
             Some(next) => {
+                tracing::warn!(target: SECURITY, what, "too often: it was refused");
                 let wait = u64::try_from(next.as_millis().saturating_sub(now.as_millis())).unwrap_or_default();
                 Err(too_many(what, Duration::from_millis(wait)))
             }

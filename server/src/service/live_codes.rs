@@ -2,14 +2,19 @@
 //! they mean, and how long it takes tells nothing about how many there are.
 
 use super::{Services, get_started::CODE_TRIES};
-use crate::storage::{
-    commit,
-    registrations::{self, LiveCode, Purpose},
+use crate::{
+    action::Actor,
+    log::SECURITY,
+    storage::{
+        commit,
+        registrations::{self, LiveCode, Purpose},
+    },
 };
 use app::{
     domain::text::EmailAddress,
     refusal::{Code, Refusal},
 };
+use tracing::field::display;
 
 /// With how many codes a typed one is compared: as many as one address can have live.
 const COMPARED: usize = 6;
@@ -20,6 +25,19 @@ pub(super) struct Tried {
     pub(super) codes: Vec<LiveCode>,
     /// The one that was typed, and whether it had a try left.
     pub(super) found: Option<(LiveCode, bool)>,
+}
+
+/// Says in the log that a typed code was refused, why, and whose it could have been. Neither the code nor the address stands there.
+pub(super) fn refused(purpose: Purpose, whom: &[Actor], refusal: Refusal) -> Refusal {
+    let say = |whom: Option<&Actor>| {
+        let (organization, user) = (whom.map(|whom| display(whom.organization)), whom.map(|whom| display(whom.user)));
+        tracing::warn!(target: SECURITY, ?purpose, why = ?refusal.code, organization, user, "a code was refused");
+    };
+    if whom.is_empty() {
+        say(None);
+    }
+    whom.iter().for_each(|whom| say(Some(whom)));
+    refusal
 }
 
 /// Compares what was typed, as far as it is often enough allowed.

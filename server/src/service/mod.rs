@@ -31,6 +31,7 @@ use crate::{
     client::Client,
     code::Codes,
     config::{Config, Mail, Organizations},
+    log::Causes,
     mail::Outbox,
     passkey::Ceremonies,
     storage::{Storage, StorageError, organizations, outbox, tokens::Token},
@@ -65,7 +66,7 @@ use app::{
 };
 use async_trait::async_trait;
 use serde_json::Value;
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 use tower_sessions::Session;
 
 /// What all requests share.
@@ -97,7 +98,11 @@ impl Services {
     pub fn new(config: Config, ambient: Ambient, storage: Storage, ceremonies: Ceremonies, outbox: Outbox) -> Result<Self, RoadError> {
         let limits = Limits::new(config.requests_per_minute, config.mails_per_hour, config.invitations_per_hour);
         let codes = Arc::new(Codes::new());
-        let site = Site { origin: config.origin_text(), rp_id: config.origin.domain().unwrap_or_default().to_owned() };
+        let site = Site {
+            origin: config.origin_text(),
+            rp_id: config.origin.domain().unwrap_or_default().to_owned(),
+            contact: config.contact.clone(),
+        };
         let ceremonies = Arc::new(ceremonies);
         let road = Road::new(ambient.clone(), storage.clone(), outbox.clone(), Arc::clone(&codes), Arc::clone(&ceremonies), site)?;
         let tokens = TokenSigner::new(config.origin_text(), outbox.secret())?;
@@ -212,21 +217,6 @@ fn one_page<T>(mut found: Vec<T>, key: impl Fn(&T) -> String) -> (Vec<T>, Option
 /// Eight symbols to find a log line by.
 pub fn incident(ambient: &Ambient) -> String {
     data_encoding::BASE32_NOPAD.encode(&ambient.bytes::<5>())
-}
-
-/// An error with everything behind it.
-struct Causes<'a>(&'a dyn std::error::Error);
-
-impl fmt::Display for Causes<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
-    }
 }
 
 #[async_trait]

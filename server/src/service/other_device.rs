@@ -9,7 +9,7 @@ use super::{
     RequestBackend, account,
     change::refused,
     get_started::{check_email, complaint},
-    live_codes::{Tried, compare},
+    live_codes::{self, Tried, compare},
 };
 use crate::{
     action::Actor,
@@ -97,15 +97,17 @@ pub(super) async fn offered(backend: &RequestBackend, id: CodeId) -> Result<Offe
 pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str) -> Result<(), Refusal> {
     let email = check_email(email)?;
     let typed = DeviceCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    let Tried { found, .. } = compare(&backend.services, &email, Purpose::Device, typed.symbols()).await?;
+    let Tried { codes, found } = compare(&backend.services, &email, Purpose::Device, typed.symbols()).await?;
     let services = &backend.services;
     let now = services.ambient.now();
-    let (code, _) = found.filter(|(code, has_try)| *has_try && now < code.expires_at).ok_or_else(wrong_code)?;
+    let whom: Vec<Actor> = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
+    let refused = || live_codes::refused(Purpose::Device, &whom, wrong_code());
+    let (code, _) = found.filter(|(code, has_try)| *has_try && now < code.expires_at).ok_or_else(refused)?;
     let failed = |error| backend.storage_failed(error);
     let mut db = services.storage.begin().await.map_err(failed)?;
     // One use: of two that type it at the same time exactly one goes on.
     if !registrations::end_code(&mut db, code.id, now).await.map_err(failed)? {
-        return Err(wrong_code());
+        return Err(refused());
     }
     commit(db).await.map_err(failed)?;
     let whom = Actor { organization: code.organization, user: code.user };

@@ -11,7 +11,7 @@ use super::{
     RequestBackend, Services, account,
     change::{receipt, refused},
     get_started::{check_email, complaint, new_code},
-    live_codes::{Tried, compare},
+    live_codes::{self, Tried, compare},
 };
 use crate::{
     action::{ActionError, Actor, Proof},
@@ -151,6 +151,7 @@ async fn mail_code(
         expires_at,
         at: now,
         from,
+        contact: services.config.contact.as_deref(),
     });
     let queued = services.outbox.queue(db, &message, user.organization, user.id, expires_at).await;
     queued.map_err(|error| services.hide(Code::Internal, &error))
@@ -174,15 +175,18 @@ pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, 
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
     let Tried { codes, found } = compare(services, &email, Purpose::Recovery, typed.digits()).await?;
     let Some((code, has_try)) = found else {
-        let whom = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
+        let whom: Vec<Actor> = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
+        let refusal = live_codes::refused(Purpose::Recovery, &whom, wrong_code());
         note_refused(services, client, whom);
-        return Err(wrong_code());
+        return Err(refusal);
     };
+    let whom = Actor { organization: code.organization, user: code.user };
+    let refuse = |code, words: &str| Err(live_codes::refused(Purpose::Recovery, &[whom], Refusal::new(code, words)));
     if !has_try {
-        return Err(Refusal::new(Code::EndedCode, "This code was stopped after five wrong tries. Ask for a new one; nothing has changed."));
+        return refuse(Code::EndedCode, "This code was stopped after five wrong tries. Ask for a new one; nothing has changed.");
     }
     if code.expires_at <= services.ambient.now() {
-        return Err(Refusal::new(Code::ExpiredCode, "This code was right, but its ten minutes are over. Ask for a new one."));
+        return refuse(Code::ExpiredCode, "This code was right, but its ten minutes are over. Ask for a new one.");
     }
     let failed = |error| services.storage_failed(error);
     let mut db = services.storage.begin().await.map_err(failed)?;
@@ -190,7 +194,7 @@ pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, 
         registrations::give_try_back(&mut db, code.id).await.map_err(failed)?;
     }
     commit(db).await.map_err(failed)?;
-    Ok(Actor { organization: code.organization, user: code.user })
+    Ok(whom)
 }
 
 /// Behind the answer, which must take as long when there is nobody.
@@ -295,6 +299,7 @@ async fn under_way(backend: &RequestBackend) -> Result<(Recovering, User), Refus
     let user = users::find(&mut db, whom.organization, whom.user).await.map_err(failed)?;
     // Whoever was shut out in the meantime doesn't come back by this way.
     let user = user.filter(|user| user.status() == UserStatus::Active).ok_or_else(shut)?;
+    backend.client.lines.are_about(whom);
     Ok((recovering, user))
 }
 

@@ -48,7 +48,11 @@ pub mod key {
 impl RequestBackend {
     /// Who is signed in, if anyone.
     pub(super) async fn signed_in(&self) -> Result<Option<Actor>, Refusal> {
-        self.session.get(key::SIGNED_IN).await.map_err(|error| self.session_failed(error))
+        let signed_in = self.session.get(key::SIGNED_IN).await.map_err(|error| self.session_failed(error))?;
+        if let Some(whom) = signed_in {
+            self.client.lines.are_about(whom);
+        }
+        Ok(signed_in)
     }
 
     /// The registration that this browser is in, if any.

@@ -4,6 +4,7 @@ use super::{RequestBackend, Services};
 use crate::{
     action::{Actor, KeyProof},
     client::Client,
+    log::SECURITY,
     passkey::{self, Signature, Stored},
     storage::{Connection, challenges, commit, credentials, permissions, sessions, users},
 };
@@ -24,6 +25,7 @@ use app::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::time::Duration;
+use tracing::field::display;
 
 /// As long as a browser keeps its dialog open.
 const CHALLENGE: Duration = Duration::from_mins(5);
@@ -106,6 +108,7 @@ pub async fn verify(
     // Whatever else waits there isn't a sign-in.
     let waiting = challenges::find(&mut db, challenge, now).await.map_err(failed)?;
     let waiting: Waiting = waiting.and_then(|waiting| serde_json::from_str(&waiting).ok()).ok_or_else(too_late)?;
+    let with = if matches!(answer, Ok(Answer::Key(_))) { "key" } else { "passkey" };
     // Verifying takes a while: not while others wait to write.
     let judged = match answer {
         Ok(Answer::Passkey(signature)) => judge_passkey(services, &mut db, &waiting, &signature).await,
@@ -118,6 +121,10 @@ pub async fn verify(
     let outcome = if is_first { settle(services, client, &mut db, judged).await } else { Err(too_late()) };
     // What was noted about a refusal stays, too.
     commit(db).await.map_err(failed)?;
+    if let Ok(Verified { whom, by }) = &outcome {
+        client.lines.are_about(*whom);
+        tracing::info!(credential = %by, with, "somebody signed in");
+    }
     outcome
 }
 
@@ -138,18 +145,20 @@ struct Refused {
     refusal: Refusal,
     /// Whose credential it was, where that is known: they are told of it.
     whom: Option<Actor>,
+    /// Which one.
+    credential: Option<CredentialId>,
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, whom: None }
+        Self { refusal, whom: None, credential: None }
     }
 }
 
 /// Notes what came of an answer, in the transaction that took the challenge.
 async fn settle(services: &Services, client: &Client, db: &mut Connection, judged: Result<Holds, Refused>) -> Result<Verified, Refusal> {
     let failed = |error| services.storage_failed(error);
-    let (refusal, whom) = match judged {
+    let Refused { refusal, whom, credential } = match judged {
         Ok(Holds { whom, with }) if is_let_in(services, db, whom).await? => {
             let now = services.ambient.now();
             return match with {
@@ -168,11 +177,19 @@ async fn settle(services: &Services, client: &Client, db: &mut Connection, judge
             };
         }
         // Only told to whoever has just proved to be that user.
-        Ok(Holds { whom, .. }) => {
-            (Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization."), Some(whom))
+        Ok(Holds { whom, with }) => {
+            let credential = match with {
+                Used::Passkey(passkey, _) => passkey.id,
+                Used::Key(id) => id,
+            };
+            let refusal = Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization.");
+            Refused { refusal, whom: Some(whom), credential: Some(credential) }
         }
-        Err(Refused { refusal, whom }) => (refusal, whom),
+        Err(refused) => refused,
     };
+    let (credential, owner) = (credential.map(display), credential.and(whom));
+    let (organization, user) = (owner.map(|owner| display(owner.organization)), owner.map(|owner| display(owner.user)));
+    tracing::warn!(target: SECURITY, why = ?refusal.code, organization, user, credential, "a sign-in was refused");
     if let Some(whom) = whom {
         services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
     }
@@ -191,7 +208,7 @@ async fn judge_passkey(services: &Services, db: &mut Connection, waiting: &Waiti
     if signature.user_handle().is_some_and(|handle| handle != passkey.user)
         || (signature.user_handle().is_none() && waiting.expected.is_none())
     {
-        tracing::warn!(credential = %passkey.id, "a passkey came without its owner's handle, or with another user's");
+        tracing::warn!(target: SECURITY, credential = %passkey.id, "a passkey came without its owner's handle, or with another user's");
         return Err(passkey_refused().into());
     }
     let whom = Actor { organization: passkey.organization, user: passkey.user };
@@ -203,9 +220,10 @@ async fn judge_passkey(services: &Services, db: &mut Connection, waiting: &Waiti
         backup_eligible: passkey.backup_eligible,
         webauthn: &passkey.webauthn,
     };
-    let after = services.ceremonies.finish_sign_in(&waiting.ceremony, signature, stored).map_err(|error| {
-        tracing::warn!(credential = %passkey.id, "a sign-in was refused");
-        Refused { refusal: refused(&error), whom: Some(whom) }
+    let after = services.ceremonies.finish_sign_in(&waiting.ceremony, signature, stored).map_err(|error| Refused {
+        refusal: refused(&error),
+        whom: Some(whom),
+        credential: Some(passkey.id),
     })?;
     Ok(Holds { whom, with: Used::Passkey(Box::new(passkey), after) })
 }
@@ -219,8 +237,7 @@ async fn judge_key(services: &Services, db: &mut Connection, waiting: &Waiting, 
     let holds = check_key_client_data(&proof.client_data, Ceremony::KeyUse, &challenge.0).is_ok()
         && key.key.verify(&proof.client_data, &proof.signature).is_ok();
     if !holds {
-        tracing::warn!(credential = %key.id, "a sign-in was refused");
-        return Err(Refused { refusal: passkey_refused(), whom: Some(whom) });
+        return Err(Refused { refusal: passkey_refused(), whom: Some(whom), credential: Some(key.id) });
     }
     Ok(Holds { whom, with: Used::Key(key.id) })
 }
@@ -294,6 +311,7 @@ pub(super) fn signed_out() -> Refusal {
 }
 
 fn too_late() -> Refusal {
+    tracing::warn!(target: SECURITY, "a sign-in came too late, or twice");
     Refusal::new(Code::BadRequest, "That took longer than five minutes, or was sent twice. Try again.")
 }
 
@@ -305,7 +323,7 @@ fn unknown() -> Refusal {
 }
 
 fn refused(error: &passkey::PasskeyError) -> Refusal {
-    tracing::warn!(%error, "a passkey's answer didn't hold");
+    tracing::warn!(target: SECURITY, %error, "a passkey's answer didn't hold");
     passkey_refused()
 }
 

@@ -9,6 +9,7 @@ mod guessing;
 mod headers;
 mod input;
 mod limits;
+mod log;
 mod mail;
 mod races;
 mod redirects;

@@ -33,6 +33,7 @@ use serde_json::{Value, json};
 use server::{
     action::{Actor, Grounds, NewCredentials, NewSigner},
     client::Client,
+    log::Lines,
     storage::{self, credentials, history, state},
 };
 use std::net::Ipv4Addr;
@@ -191,7 +192,7 @@ impl TestApp {
         let request = road.ask_for_credential(whom, Grounds::Invitation { registration: None }).await.unwrap();
         let signer = NewSigner::Key(KeyPair::ed25519().new_key(&request.challenge));
         let new = NewCredentials { signer: Some((signer, None)), recovery_key: None };
-        let client = Client { address: Ipv4Addr::LOCALHOST.into(), user_agent: String::new() };
+        let client = Client { address: Ipv4Addr::LOCALHOST.into(), user_agent: String::new(), lines: Lines::of_this_request() };
         road.enrol(request.id, new, None, &client).await.unwrap();
     }
 
