@@ -32,6 +32,7 @@ use tokio::time::{sleep, timeout};
 const REQUESTS: &str = "countersign_http_requests_total";
 const REQUEST_DURATION: &str = "countersign_http_request_duration_seconds";
 const CONNECTIONS: &str = "countersign_http_connections";
+const TURNED_AWAY: &str = "countersign_http_connections_turned_away_total";
 const CHANGES: &str = "countersign_changes_total";
 const SIGNATURE_DURATION: &str = "countersign_signature_check_duration_seconds";
 const COMMIT_DURATION: &str = "countersign_sqlite_commit_duration_seconds";
@@ -101,6 +102,9 @@ fn describe() {
     describe_counter!(REQUESTS, "Requests answered, by route, method and class of the status.");
     describe_histogram!(REQUEST_DURATION, Unit::Seconds, "From a request's head to the head of its answer.");
     describe_gauge!(CONNECTIONS, "Connections that are open.");
+    describe_counter!(TURNED_AWAY, "Connections that were closed at once, because their address had too many.");
+    // It is told from the beginning.
+    counter!(TURNED_AWAY).absolute(0);
     describe_counter!(CHANGES, "Signed changes that came to be executed, by what became of them.");
     describe_histogram!(SIGNATURE_DURATION, Unit::Seconds, "The checking of one signature.");
     describe_histogram!(COMMIT_DURATION, Unit::Seconds, "One commit of SQLite, with the waiting for the disk.");
@@ -227,6 +231,11 @@ impl Drop for OpenConnection {
     fn drop(&mut self) {
         gauge!(CONNECTIONS).decrement(1);
     }
+}
+
+/// Counts a connection of an address that has too many.
+pub fn count_turned_away() {
+    counter!(TURNED_AWAY).increment(1);
 }
 
 /// Counts a signed change that was executed, or wasn't.

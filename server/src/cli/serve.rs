@@ -4,7 +4,10 @@
 use super::{StartError, asked_to_stop, prepare, say};
 use crate::{
     config::{Config, Mail, Settings},
-    http::{self, Stopping, listener},
+    http::{
+        self, Stopping,
+        listener::{self, Room},
+    },
     mail::{
         smtp::Smtp,
         transport::{LocalMailbox, Transport},
@@ -45,7 +48,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
     let mut untold = JoinSet::new();
     if let Some(listener) = for_metrics {
         let metrics = Metrics::install(services.ambient.now())?;
-        untold.spawn(listener::serve(listener, metrics.router(Arc::clone(&services)), METRICS_ROOM, pending()));
+        untold.spawn(listener::serve(listener, metrics.router(Arc::clone(&services)), Room::of(METRICS_ROOM), pending()));
         untold.spawn(metrics.keep_up());
     }
     let is_stopping = Stopping::default();
@@ -65,7 +68,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), StartError> {
         tokio::spawn(end_at_once_when_asked_again());
         sleep(config.stop_delay).await;
     };
-    listener::serve(listener, router, listener::room(), asked_to_stop).await;
+    listener::serve(listener, router, Room::shared(listener::room(), &config.trusted_proxies), asked_to_stop).await;
     // Whoever holds the other end may be gone already; then there is nobody to tell.
     let _ = stop.send(true);
     while let Some(ended) = tasks.join_next().await {

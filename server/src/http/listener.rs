@@ -1,19 +1,30 @@
 //! The port: how many connections there may be, how long one may say nothing, and how all of them end.
 //!
 //! ```text
-//! room for one more? ─► accept ─► head (15 s) ─► router ─► answer, while it is read ─► the next head, or the end
+//! room for one more? ─► accept ─► not too many from there? ─► head (15 s) ─► router ─► answer, while it is read ─► next head, or end
 //! asked to stop ─► no more are accepted, idle ones end ─► what is under way gets 30 s ─► whoever is left is cut off
 //! ```
 
 use super::LONGEST_REQUEST;
-use crate::metrics::OpenConnection;
+use crate::{
+    log::SECURITY,
+    metrics::{OpenConnection, count_turned_away},
+    service::AddressBlock,
+};
 use axum::{Router, extract::ConnectInfo};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{io::ErrorKind, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    io::ErrorKind,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -25,6 +36,8 @@ use tower::Service;
 
 /// So many connections at once, if the system lets this process have as many files open. Whoever comes then waits for a place.
 const MOST_CONNECTIONS: u64 = 4096;
+/// What part of the room one address may take, or one network of IPv6: others always find a place.
+const SHARE: usize = 4;
 /// Files that a connection may need: its own, and the one that it is sent.
 const FILES_EACH: u64 = 2;
 /// Files that are open besides: the database's, and those of mail servers.
@@ -35,6 +48,8 @@ const HEAD: Duration = Duration::from_secs(15);
 const STALLED: Duration = Duration::from_secs(30);
 /// Pages' links and the API's tokens need a few hundred bytes.
 const LARGEST_HEAD: usize = 32 * 1024;
+/// About so much is kept of what a connection sends, and of what it doesn't read: all of them together must fit into memory.
+const LARGEST_BUFFER: usize = 64 * 1024;
 /// How long to wait after a connection couldn't be accepted: no files left, perhaps.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -52,11 +67,73 @@ pub fn room() -> usize {
     usize::try_from(room).unwrap_or(usize::MAX)
 }
 
-/// Answers who connects, so many at once, until it is asked to stop; then ends in [`LONGEST_REQUEST`] at most.
-pub async fn serve(listener: TcpListener, router: Router, room: usize, asked_to_stop: impl Future<Output = ()>) {
-    let (room, graceful) = (Arc::new(Semaphore::new(room)), GracefulShutdown::new());
+/// How many connections there may be, and of whom.
+pub struct Room {
+    places: Arc<Semaphore>,
+    shares: Option<Arc<Shares>>,
+}
+
+impl Room {
+    /// So many places, for whoever comes.
+    pub fn of(places: usize) -> Self {
+        Self { places: Arc::new(Semaphore::new(places)), shares: None }
+    }
+
+    /// So many places, of which no address takes more than a fourth, but for these proxies: everybody comes through them.
+    pub fn shared(places: usize, proxies: &[IpAddr]) -> Self {
+        let proxies = proxies.iter().map(IpAddr::to_canonical).collect();
+        Self { shares: Some(Arc::new(Shares { most: (places / SHARE).max(1), proxies, taken: Mutex::default() })), ..Self::of(places) }
+    }
+}
+
+/// How many connections each address has.
+struct Shares {
+    most: usize,
+    proxies: Vec<IpAddr>,
+    taken: Mutex<HashMap<AddressBlock, usize>>,
+}
+
+impl Shares {
+    /// One more for this address, if it may have it.
+    fn take(self: &Arc<Self>, address: IpAddr) -> Option<Share> {
+        if self.proxies.contains(&address.to_canonical()) {
+            return Some(Share(None));
+        }
+        let block = AddressBlock::from(address);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = taken.entry(block).or_default();
+        if *number >= self.most {
+            return None;
+        }
+        *number += 1;
+        Some(Share(Some((Arc::clone(self), block))))
+    }
+}
+
+/// One connection of an address, until it is dropped. Of a proxy, nobody's.
+struct Share(Option<(Arc<Shares>, AddressBlock)>);
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        let Some((shares, block)) = &self.0 else { return };
+        let mut taken = shares.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(number) = taken.get_mut(block) {
+            *number -= 1;
+            if *number == 0 {
+                taken.remove(block);
+            }
+        }
+    }
+}
+
+/// A connection's place, and what its address has of the others.
+type Place = (Option<OwnedSemaphorePermit>, Share);
+
+/// Answers who connects, as far as there is room, until it is asked to stop; then ends in [`LONGEST_REQUEST`] at most.
+pub async fn serve(listener: TcpListener, router: Router, room: Room, asked_to_stop: impl Future<Output = ()>) {
+    let graceful = GracefulShutdown::new();
     let mut protocol = http1::Builder::new();
-    protocol.timer(TokioTimer::new()).header_read_timeout(HEAD).max_header_size(LARGEST_HEAD);
+    protocol.timer(TokioTimer::new()).header_read_timeout(HEAD).max_header_size(LARGEST_HEAD).max_buf_size(LARGEST_BUFFER);
     let mut connections = JoinSet::new();
     let mut asked_to_stop = pin!(asked_to_stop);
     loop {
@@ -83,13 +160,19 @@ pub async fn serve(listener: TcpListener, router: Router, room: usize, asked_to_
     connections.shutdown().await;
 }
 
-/// Waits for a place, and for who takes it.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
+/// Waits for a place, and for who takes it. Whoever has too many connections already loses the new one at once.
+async fn accept(listener: &TcpListener, room: &Room) -> (TcpStream, SocketAddr, Place) {
     // A semaphore that nobody closes always has a place in the end.
-    let place = Arc::clone(room).acquire_owned().await.ok();
+    let place = Arc::clone(&room.places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, place),
+            Ok((stream, peer)) => match room.shares.as_ref().map_or(Some(Share(None)), |shares| shares.take(peer.ip())) {
+                Some(share) => return (stream, peer, (place, share)),
+                None => {
+                    count_turned_away();
+                    tracing::warn!(target: SECURITY, "a connection was closed: its address has too many. Is it a proxy that isn't listed?");
+                }
+            },
             // Only that one went away.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
             Err(error) => {

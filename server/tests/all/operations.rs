@@ -17,7 +17,10 @@ use axum::{
 };
 use serde_json::Value;
 use server::{
-    http::{self, Stopping, listener},
+    http::{
+        self, Stopping,
+        listener::{self, Room},
+    },
     service::sweep,
     storage::{outbox, sessions},
 };
@@ -206,6 +209,7 @@ async fn metrics_are_told_at_an_address_of_their_own(database: &TestDatabase) {
     assert!(told("countersign_outbox_mails") < 100.0 && told("countersign_outbox_oldest_mail_age_seconds") >= 0.0);
     assert!(told("countersign_database_connections{state=\"idle\"}") + told("countersign_database_connections{state=\"in use\"}") >= 1.0);
     assert!(told("countersign_http_connections") >= 2.0, "this one's, and that one's");
+    assert_eq!(told("countersign_http_connections_turned_away_total"), 0.0);
     assert_eq!(told(&format!("countersign_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"))), 1.0);
     assert!(told("process_start_time_seconds") > 1.7e9);
     assert!(told("process_resident_memory_bytes") > 1e6 && told("process_open_fds") > 5.0);
@@ -454,7 +458,7 @@ async fn more_connections_than_there_is_room_for_wait() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
     let router = Router::new().route("/", get(async || "here\n"));
-    tokio::spawn(listener::serve(listener, router, 2, pending()));
+    tokio::spawn(listener::serve(listener, router, Room::of(2), pending()));
     let ask = async |stream: &mut TcpStream| {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
         let mut answer = [0; 1024];
@@ -609,4 +613,15 @@ fn the_help_says_what_there_is() {
         assert!(help.lines().next().is_some_and(|line| line.len() > 15), "{verb}: {help}");
     }
     assert_eq!(printed(&["--version"]), format!("countersign {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn the_proxies_of_the_guide_hold_what_is_said_of_them() {
+    let guide = include_str!("../../../docs/operations.md");
+    let example = |language: &str| guide.split(&format!("```{language}\n")).nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let (nginx, caddy) = (example("nginx"), example("caddyfile"));
+    assert!(nginx.contains("location ~ ^/(auth|permissions|countersign)(/|$) {\n        return 403;"), "{nginx}");
+    assert!(nginx.contains("ssl_protocols       TLSv1.2 TLSv1.3;"), "{nginx}");
+    assert!(nginx.contains("ssl_ciphers         ECDHE+AESGCM:ECDHE+CHACHA20;\n    ssl_prefer_server_ciphers on;"), "{nginx}");
+    assert!(caddy.contains("@api path /auth/* /permissions /permissions/* /countersign/*\n\thandle @api {\n\t\trespond 403"), "{caddy}");
 }

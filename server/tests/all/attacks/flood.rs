@@ -2,16 +2,26 @@
 //! single one of them loses its connection is told in `operations`.
 
 use crate::{
-    operations::{connect, start, until_the_end},
+    operations::{connect, start, until_the_end, wait_for},
     support::{
+        browser::Browser,
         database::TestDatabase,
-        live::{Server, free_origin},
+        live::{Server, empty_site, free_origin, through},
     },
 };
-use std::{fs, ops::Range, time::Duration};
+use axum::{Router, routing::get};
+use server::http::listener::{self, Room};
+use std::{
+    fs,
+    future::pending,
+    net::{IpAddr, SocketAddr},
+    ops::Range,
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
 use tokio::{
-    io::AsyncWriteExt,
-    net::TcpStream,
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
     time::{Instant, sleep, timeout},
 };
 
@@ -20,6 +30,7 @@ on_sqlite!(
     who_reads_nothing_costs_little,
     who_comes_and_goes_leaves_nothing_behind,
     who_asks_for_everything_at_once_gets_it_piece_by_piece,
+    one_address_can_not_shut_the_others_out,
 );
 
 /// How many connections a crowd has: far fewer than there is room for, and than one machine can open.
@@ -31,11 +42,32 @@ const WAIT: Duration = Duration::from_secs(12);
 /// crowd isn't kept whole.
 const GROWTH: u64 = 150;
 
-/// Sends the beginning of something on so many connections.
+/// How many of them come from one address: fewer than it may have.
+const NEIGHBOURS: usize = 150;
+/// The next address of this machine that a crowd comes from.
+static NEXT: AtomicU16 = AtomicU16::new(1 << 8);
+
+/// A connection from this address of this machine.
+async fn connect_from(address: [u8; 4], server: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((address, 0).into()).unwrap();
+    socket.connect(server).await.unwrap()
+}
+
+/// Where the server of an origin listens.
+fn address(origin: &str) -> SocketAddr {
+    origin.replace("http://localhost", "127.0.0.1").parse().unwrap()
+}
+
+/// Sends the beginning of something on so many connections, from several addresses.
 async fn crowd(origin: &str, number: usize, begins: &[u8]) -> Vec<TcpStream> {
-    let mut crowd = Vec::new();
-    for _ in 0..number {
-        let mut stream = connect(origin).await;
+    let (mut crowd, mut from) = (Vec::new(), [0; 4]);
+    for place in 0..number {
+        if place % NEIGHBOURS == 0 {
+            let [third, fourth] = NEXT.fetch_add(1, Ordering::SeqCst).to_be_bytes();
+            from = [127, 0, third, fourth];
+        }
+        let mut stream = connect_from(from, address(origin)).await;
         stream.write_all(begins).await.unwrap();
         crowd.push(stream);
     }
@@ -104,7 +136,7 @@ async fn who_reads_nothing_costs_little(database: &TestDatabase) {
     assert_serving(&server, "nobody else").await;
     let before = server.memory();
     let asks = format!("GET /pkg/large.bin HTTP/1.1\r\nhost: {}\r\n\r\n", host(&origin)).repeat(100);
-    let greedy = crowd(&origin, CROWD / 2, asks.as_bytes()).await;
+    let greedy = crowd(&origin, CROWD * 2 / 3, asks.as_bytes()).await;
     // Each is rendered, read or not: few, since it isn't the rendering that is tried here.
     let pages = format!("GET /login HTTP/1.1\r\nhost: {}\r\n\r\n", host(&origin)).repeat(10);
     let readers = crowd(&origin, CROWD / 10, pages.as_bytes()).await;
@@ -158,9 +190,74 @@ async fn who_asks_for_everything_at_once_gets_it_piece_by_piece(database: &TestD
     });
     assert_serving(&server, "a queue").await;
     let mut answers = Vec::new();
-    timeout(Duration::from_mins(2), tokio::io::AsyncReadExt::read_to_end(&mut reads, &mut answers)).await.unwrap().unwrap();
+    timeout(Duration::from_mins(2), reads.read_to_end(&mut answers)).await.unwrap().unwrap();
     drop(sends.await.unwrap());
     assert_eq!(String::from_utf8(answers).unwrap().matches("HTTP/1.1 200 OK").count(), number + 1);
     let grown = server.memory().saturating_sub(before);
     assert!(grown < GROWTH, "it grew by {grown} MB");
+}
+
+/// Whether a connection is there for whoever asks by it.
+async fn is_served(stream: &mut TcpStream) -> bool {
+    // One that was closed takes nothing.
+    let _ = stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await;
+    let mut answer = [0; 1024];
+    let read = timeout(Duration::from_secs(5), stream.read(&mut answer)).await.expect("nobody waits for a place");
+    matches!(read, Ok(length @ 1..) if answer[..length].ends_with(b"here\n"))
+}
+
+#[tokio::test]
+async fn an_address_has_a_fourth_of_the_room_and_its_proxy_all_of_it() {
+    const PROXY: [u8; 4] = [127, 0, 0, 9];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let server = listener.local_addr().unwrap();
+    let room = Room::shared(16, &[IpAddr::from(PROXY)]);
+    tokio::spawn(listener::serve(listener, Router::new().route("/", get(async || "here\n")), room, pending()));
+    let mut greedy = Vec::new();
+    for number in 0..6 {
+        let mut stream = connect_from([127, 0, 0, 2], server).await;
+        assert_eq!(is_served(&mut stream).await, number < 4, "{number}");
+        greedy.push(stream);
+    }
+    let mut other = connect_from([127, 0, 0, 3], server).await;
+    assert!(is_served(&mut other).await, "another address has its own");
+    // What it gives back it gets again.
+    drop(greedy.remove(0));
+    sleep(Duration::from_millis(100)).await;
+    let mut again = connect_from([127, 0, 0, 2], server).await;
+    assert!(is_served(&mut again).await);
+    assert!(!is_served(&mut connect_from([127, 0, 0, 2], server).await).await);
+    // There are five, and the proxy takes nearly all that is left.
+    let mut behind = Vec::new();
+    for number in 0..10 {
+        let mut stream = connect_from(PROXY, server).await;
+        assert!(is_served(&mut stream).await, "{number}");
+        behind.push(stream);
+    }
+}
+
+async fn one_address_can_not_shut_the_others_out(database: &TestDatabase) {
+    const TRIES: usize = 400;
+    // With so many files there is room for 372.
+    const SHARE: usize = 93;
+    let (origin, prometheus) = (free_origin(), address(&free_origin()).to_string());
+    let folder = tempfile::tempdir().unwrap();
+    let site = empty_site(folder.path());
+    let command = ["sh", "-c", "ulimit -n 1000; exec \"$0\"", env!("CARGO_BIN_EXE_countersign")];
+    let settings = [("COUNTERSIGN_SITE_ROOT", site.to_str().unwrap()), ("COUNTERSIGN_METRICS_LISTEN", prometheus.as_str())];
+    let server = Server::start_by(&command, &origin, database.url(), &settings).await.unwrap_or_else(|said| panic!("{said}"));
+    let mut greedy = Vec::new();
+    for _ in 0..TRIES {
+        greedy.push(connect_from([127, 0, 0, 2], address(&origin)).await);
+    }
+    assert_serving(&server, "all the room for one").await;
+    let metrics = Browser::new(through(&prometheus), format!("http://{prometheus}")).get("/metrics").await;
+    let turned_away = format!("\ncountersign_http_connections_turned_away_total {}\n", TRIES - SHARE);
+    assert!(metrics.text().contains(&turned_away), "{}", metrics.text());
+    // One who floods doesn't fill the log either, and that is said.
+    wait_for(|| server.said().contains("there are too many of these")).await;
+    let said = server.said();
+    let lines = said.lines().filter(|line| line.contains("a connection was closed: its address has too many")).count();
+    assert_eq!(lines, 120 + 1, "{said}");
+    drop(greedy);
 }
