@@ -66,7 +66,10 @@ pub(super) fn Passkeys(
     view! {
         <section id="passkeys">
             <h2>"Passkeys"</h2>
-            <p class="measure">"Each of these signs you in, and signs in your name. Have two at least: when one is lost, the other is there."</p>
+            <p class="measure">
+                "Each of these signs you in, and signs in your name. Have two at least: when one is lost, the other is there. "
+                "Keep your devices locked, and remove what is lost or stolen at once."
+            </p>
             <ul class="passkeys">{cards.collect_view()}</ul>
             <noscript>
                 <Notice glyph=Glyph::Warning>

@@ -60,6 +60,7 @@ fn PasskeySheet(registration: Registration) -> impl IntoView {
                         <li>"Press the button. Your device opens a dialog of its own."</li>
                         <li>"Choose where the passkey will live, and show that it's you: face, finger or PIN."</li>
                         <li>"The secret stays on that device. This server gets the half that only checks signatures."</li>
+                        <li>"Whoever can unlock the device can sign as you. Keep it locked; if it is lost, remove its passkey on your account's page."</li>
                     </ol>
                     <noscript>
                         <Notice glyph=Glyph::Warning>"Making a passkey needs JavaScript. Switch it on for this page, then reload."</Notice>

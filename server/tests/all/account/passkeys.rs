@@ -18,6 +18,8 @@ use app::{
 use serde_json::{Value, json};
 use std::time::Duration;
 
+on_sqlite!(people_are_told_to_keep_their_devices);
+
 on_both_databases!(
     a_passkey_that_was_added_signs_in_and_signs,
     a_passkey_counts_for_nothing_before_its_change_is_signed,
@@ -222,4 +224,14 @@ async fn its_owner_is_told_by_mail(database: &TestDatabase) {
             assert!(words.contains(part), "{part}: {words}");
         }
     }
+}
+
+async fn people_are_told_to_keep_their_devices(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let newcomer = app.registering("eve@example.org").await;
+    let page = newcomer.browser.get("/get-started/passkey").await;
+    assert!(page.text().contains("Keep it locked; if it is lost, remove its passkey"), "{}", page.text());
+    let person = app.admin("ada@example.org").await;
+    let page = person.browser.get("/account").await;
+    assert!(page.text().contains("Keep your devices locked, and remove what is lost or stolen at once."), "{}", page.text());
 }
