@@ -75,35 +75,46 @@ fn no_crate_of_ours_can_have_unsafe_code() {
     }
 }
 
+/// The lock file of the workspace and that of the fuzzer's targets, each with our own crates in it.
+fn locks() -> [(&'static str, BTreeSet<String>); 2] {
+    let of_fuzz = ["app", "server", "server-fuzz"].map(str::to_owned);
+    [("Cargo.lock", crates().into_iter().collect()), ("server/fuzz/Cargo.lock", of_fuzz.into())]
+}
+
 #[test]
 fn every_crate_comes_from_crates_io_with_a_checksum() {
-    let lock = read("Cargo.lock");
-    let (mut ours, mut others) = (BTreeSet::new(), 0);
-    for package in lock.split("[[package]]").skip(1) {
-        let name = quoted(package)[0];
-        let value =
-            |key: &str| package.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).map(|value| value.trim_matches('"'));
-        if let Some(source) = value("source") {
-            assert_eq!(source, CRATES_IO, "{name}");
-            assert_eq!(value("checksum").map(str::len), Some(64), "{name}");
-            others += 1;
-        } else {
-            ours.insert(name.to_owned());
+    for (file, crates) in locks() {
+        let lock = read(file);
+        let (mut ours, mut others) = (BTreeSet::new(), 0);
+        for package in lock.split("[[package]]").skip(1) {
+            let name = quoted(package)[0];
+            let value =
+                |key: &str| package.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).map(|value| value.trim_matches('"'));
+            if let Some(source) = value("source") {
+                assert_eq!(source, CRATES_IO, "{file}: {name}");
+                assert_eq!(value("checksum").map(str::len), Some(64), "{file}: {name}");
+                others += 1;
+            } else {
+                ours.insert(name.to_owned());
+            }
         }
+        assert_eq!(ours, crates, "{file}: what comes from no registry is ours");
+        assert!(others > 100, "{file}: {others}");
     }
-    assert_eq!(ours, crates().into_iter().collect(), "what comes from no registry is ours");
-    assert!(others > 100, "{others}");
 }
 
 #[test]
 fn crates_that_deny_toml_bans_are_not_in_the_tree() {
-    let (deny, lock) = (read("deny.toml"), read("Cargo.lock"));
+    let deny = read("deny.toml");
     let banned: Vec<_> = table(&deny, "bans").into_iter().filter(|line| line.contains("crate = \"")).map(|line| quoted(line)[0]).collect();
     for wanted in ["openssl", "openssl-sys", "native-tls", "aws-lc-rs", "aws-lc-sys"] {
         assert!(banned.contains(&wanted), "{wanted} isn't banned any more");
     }
-    for name in banned {
-        assert!(!lock.contains(&format!("name = \"{name}\"\n")), "{name} is in the tree");
+    for (file, _) in locks() {
+        let lock = read(file);
+        for name in &banned {
+            assert!(!lock.contains(&format!("name = \"{name}\"\n")), "{name} is in {file}");
+        }
     }
 }
 
