@@ -7,6 +7,7 @@ use crate::{
     storage::{
         Connection, StorageError,
         activity::{self, Event},
+        commit,
     },
 };
 use app::{
@@ -17,6 +18,8 @@ use app::{
     },
     rpc::users::ActivityRow,
 };
+use std::sync::Arc;
+use tracing::Instrument;
 
 /// What a page shows of it.
 const SHOWN: i64 = 20;
@@ -44,6 +47,22 @@ impl Services {
         let id = ActivityId::from_bytes(self.ambient.bytes());
         activity::insert(db, id, whom.organization, whom.user, &event).await
     }
+}
+
+/// Notes what happens to these users behind the answer, which must take as long when there is nobody.
+pub(super) fn note_behind(services: &Arc<Services>, client: &Client, whom: Vec<Actor>, kind: ActivityKind) {
+    let (later, client) = (Arc::clone(services), client.clone());
+    tokio::spawn(
+        async move {
+            let Ok(mut db) = later.storage.begin().await else { return };
+            for actor in whom {
+                // What can't be noted is still refused.
+                let _ = later.note(&mut db, actor, kind, &client).await;
+            }
+            let _ = commit(db).await;
+        }
+        .in_current_span(),
+    );
 }
 
 /// What happened last to a user, newest first.

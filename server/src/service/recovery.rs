@@ -9,6 +9,7 @@
 
 use super::{
     RequestBackend, Services, account,
+    activity::note_behind,
     change::{receipt, refused},
     get_started::{check_email, complaint, new_code},
     live_codes::{self, Tried, compare},
@@ -177,7 +178,7 @@ pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, 
     let Some((code, has_try)) = found else {
         let whom: Vec<Actor> = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
         let refusal = live_codes::refused(Purpose::Recovery, &whom, wrong_code());
-        note_refused(services, client, whom);
+        note_behind(services, client, whom, ActivityKind::RecoveryRefused);
         return Err(refusal);
     };
     let whom = Actor { organization: code.organization, user: code.user };
@@ -195,22 +196,6 @@ pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, 
     }
     commit(db).await.map_err(failed)?;
     Ok(whom)
-}
-
-/// Behind the answer, which must take as long when there is nobody.
-fn note_refused(services: &Arc<Services>, client: &Client, whom: Vec<Actor>) {
-    let (later, client) = (Arc::clone(services), client.clone());
-    tokio::spawn(
-        async move {
-            let Ok(mut db) = later.storage.begin().await else { return };
-            for actor in whom {
-                // What can't be noted is still refused.
-                let _ = later.note(&mut db, actor, ActivityKind::RecoveryRefused, &client).await;
-            }
-            let _ = commit(db).await;
-        }
-        .in_current_span(),
-    );
 }
 
 pub(super) async fn recovery(backend: &RequestBackend) -> Result<Recovery, Refusal> {

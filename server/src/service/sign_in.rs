@@ -1,6 +1,6 @@
 //! Signing in with a discoverable passkey, and who is signed in.
 
-use super::{RequestBackend, Services};
+use super::{RequestBackend, Services, activity::note_behind};
 use crate::{
     action::{Actor, KeyProof},
     client::Client,
@@ -12,6 +12,7 @@ use app::{
     action::{
         bytes::Bytes,
         client_data::{Ceremony, check_key_client_data},
+        cose::PublicKey,
     },
     domain::{
         activity::ActivityKind,
@@ -24,9 +25,14 @@ use app::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tracing::field::display;
 
+/// The generator of Ed25519. What it verifies doesn't count.
+static NOBODYS_KEY: PublicKey = PublicKey::Ed25519([
+    0x58, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+    0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+]);
 /// As long as a browser keeps its dialog open.
 const CHALLENGE: Duration = Duration::from_mins(5);
 
@@ -97,7 +103,7 @@ pub struct Verified {
 /// # Errors
 /// Why the answer doesn't count.
 pub async fn verify(
-    services: &Services,
+    services: &Arc<Services>,
     client: &Client,
     challenge: ChallengeId,
     answer: Result<Answer, Refusal>,
@@ -118,9 +124,13 @@ pub async fn verify(
     drop(db);
     let mut db = services.storage.begin().await.map_err(failed)?;
     let is_first = challenges::take(&mut db, challenge, now).await.map_err(failed)?.is_some();
+    let by_key = judged.as_ref().err().filter(|refused| is_first && refused.is_by_key).map(|refused| refused.whom);
     let outcome = if is_first { settle(services, client, &mut db, judged).await } else { Err(too_late()) };
     // What was noted about a refusal stays, too.
     commit(db).await.map_err(failed)?;
+    if let Some(whom) = by_key {
+        note_behind(services, client, whom.into_iter().collect(), ActivityKind::SignInRefused);
+    }
     if let Ok(Verified { whom, by }) = &outcome {
         client.lines.are_about(*whom);
         tracing::info!(credential = %by, with, "somebody signed in");
@@ -147,18 +157,20 @@ struct Refused {
     whom: Option<Actor>,
     /// Which one.
     credential: Option<CredentialId>,
+    /// Whether it was a key. That it is anybody's mustn't show, so they are told behind the answer.
+    is_by_key: bool,
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, whom: None, credential: None }
+        Self { refusal, whom: None, credential: None, is_by_key: false }
     }
 }
 
 /// Notes what came of an answer, in the transaction that took the challenge.
 async fn settle(services: &Services, client: &Client, db: &mut Connection, judged: Result<Holds, Refused>) -> Result<Verified, Refusal> {
     let failed = |error| services.storage_failed(error);
-    let Refused { refusal, whom, credential } = match judged {
+    let Refused { refusal, whom, credential, is_by_key } = match judged {
         Ok(Holds { whom, with }) if is_let_in(services, db, whom).await? => {
             let now = services.ambient.now();
             return match with {
@@ -183,14 +195,14 @@ async fn settle(services: &Services, client: &Client, db: &mut Connection, judge
                 Used::Key(id) => id,
             };
             let refusal = Refusal::new(Code::SignedOut, "Your account is deactivated. Ask an admin of your organization.");
-            Refused { refusal, whom: Some(whom), credential: Some(credential) }
+            Refused { refusal, whom: Some(whom), credential: Some(credential), is_by_key: false }
         }
         Err(refused) => refused,
     };
     let (credential, owner) = (credential.map(display), credential.and(whom));
     let (organization, user) = (owner.map(|owner| display(owner.organization)), owner.map(|owner| display(owner.user)));
     tracing::warn!(target: SECURITY, why = ?refusal.code, organization, user, credential, "a sign-in was refused");
-    if let Some(whom) = whom {
+    if let Some(whom) = whom.filter(|_| !is_by_key) {
         services.note(db, whom, ActivityKind::SignInRefused, client).await.map_err(failed)?;
     }
     Err(refusal)
@@ -224,22 +236,28 @@ async fn judge_passkey(services: &Services, db: &mut Connection, waiting: &Waiti
         refusal: refused(&error),
         whom: Some(whom),
         credential: Some(passkey.id),
+        is_by_key: false,
     })?;
     Ok(Holds { whom, with: Used::Passkey(Box::new(passkey), after) })
 }
 
+/// Whoever asks is told the ids of somebody's keys, or one that is made up. So one that isn't known is answered like a signature that
+/// doesn't hold, and as much is done for it.
 async fn judge_key(services: &Services, db: &mut Connection, waiting: &Waiting, proof: &KeyProof) -> Result<Holds, Refused> {
     let failed = |error| services.storage_failed(error);
-    let key = credentials::find_key(db, &proof.credential_id).await.map_err(failed)?.ok_or_else(unknown)?;
-    let whom = Actor { organization: key.organization, user: key.user };
-    check_expected(services, db, whom, waiting.expected.as_ref()).await?;
-    let challenge = Bytes::decode(&waiting.challenge).ok_or_else(passkey_refused)?;
+    let found = credentials::find_key(db, &proof.credential_id).await.map_err(failed)?;
+    let challenge = Bytes::decode(&waiting.challenge).ok_or_else(key_refused)?;
+    let public_key = found.as_ref().map_or(&NOBODYS_KEY, |key| &key.key);
     let holds = check_key_client_data(&proof.client_data, Ceremony::KeyUse, &challenge.0).is_ok()
-        && key.key.verify(&proof.client_data, &proof.signature).is_ok();
-    if !holds {
-        return Err(Refused { refusal: passkey_refused(), whom: Some(whom), credential: Some(key.id) });
+        && public_key.verify(&proof.client_data, &proof.signature).is_ok();
+    let (whom, id) = found.map(|key| (Actor { organization: key.organization, user: key.user }, key.id)).unzip();
+    match (whom, id) {
+        (Some(whom), Some(id)) if holds => {
+            check_expected(services, db, whom, waiting.expected.as_ref()).await?;
+            Ok(Holds { whom, with: Used::Key(id) })
+        }
+        (whom, credential) => Err(Refused { refusal: key_refused(), whom, credential, is_by_key: true }),
     }
-    Ok(Holds { whom, with: Used::Key(key.id) })
 }
 
 /// Lets only the owner of a credential on who is expected.
@@ -325,6 +343,14 @@ fn unknown() -> Refusal {
 fn refused(error: &passkey::PasskeyError) -> Refusal {
     tracing::warn!(target: SECURITY, %error, "a passkey's answer didn't hold");
     passkey_refused()
+}
+
+/// Whatever is wrong with it.
+fn key_refused() -> Refusal {
+    Refusal::new(
+        Code::PasskeyRefused,
+        "The signature couldn't be verified, or the key isn't known here, so you weren't signed in. Sign another challenge.",
+    )
 }
 
 fn passkey_refused() -> Refusal {

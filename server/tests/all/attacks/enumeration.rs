@@ -1,6 +1,10 @@
 //! Finding out who has an account: by what is answered, by what the database is asked for it, and by how long that takes.
 
-use crate::support::{answer::Answer, app::TestApp, browser::Browser, database::TestDatabase, logs::Logs, signing::create_user};
+use super::input::{call, credential, temporary_token};
+use crate::support::{
+    answer::Answer, app::TestApp, browser::Browser, database::TestDatabase, device::base64url, key::KeyPair, logs::Logs, person::Person,
+    signing::create_user,
+};
 use app::{action::change::Change, domain::id::OrganizationId};
 use axum::{
     body::Body,
@@ -10,13 +14,18 @@ use serde_json::{Value, json};
 use server::ambient::Stopwatch;
 use std::{sync::Arc, time::Duration};
 
-on_both_databases!(everybody_hears_the_same_on_every_road, the_database_is_asked_the_same_for_everybody);
+on_both_databases!(
+    everybody_hears_the_same_on_every_road,
+    the_database_is_asked_the_same_for_everybody,
+    an_id_of_a_key_that_is_made_up_stays_as_it_is,
+);
 
 on_sqlite!(
     founding_takes_as_long_for_everybody,
     asking_for_a_new_code_takes_as_long_for_everybody,
     beginning_a_recovery_takes_as_long_for_everybody,
     signing_in_to_the_api_takes_as_long_for_everybody,
+    a_forged_signature_by_a_key_takes_as_long_for_everybody,
 );
 
 /// Wherever a mail address is typed by somebody who isn't signed in. The page to sign in asks for none.
@@ -31,6 +40,7 @@ enum Road {
     TypeRecoveryCode,
     TypeDeviceCode,
     ApiSignIn,
+    ApiForgeSignature,
     ApiAskForCode,
     ApiTypeCode,
     ApiBeginRecovery,
@@ -38,7 +48,7 @@ enum Road {
 }
 
 impl Road {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Found,
         Self::AskForCode,
         Self::AskForCodeOf,
@@ -48,6 +58,7 @@ impl Road {
         Self::TypeRecoveryCode,
         Self::TypeDeviceCode,
         Self::ApiSignIn,
+        Self::ApiForgeSignature,
         Self::ApiAskForCode,
         Self::ApiTypeCode,
         Self::ApiBeginRecovery,
@@ -74,6 +85,21 @@ impl Road {
             Self::TypeRecoveryCode => browser.type_recovery_code(email, CODE).await,
             Self::TypeDeviceCode => browser.type_device_code(email, "000-000-000").await,
             Self::ApiSignIn => browser.api_json(Method::POST, "/auth/login/init", &body).await,
+            // Whoever asks is told the id of a key: whether there is such a key is what a forger would like to know.
+            Self::ApiForgeSignature => {
+                let challenge = browser.api_json(Method::POST, "/auth/login/init", &body).await.answer();
+                let client_data = json!({ "type": "key.get", "challenge": challenge["challenge"] }).to_string();
+                let assertion = json!({
+                    "credId": challenge["allowCredentials"]["key"][0]["id"],
+                    "clientData": base64url(client_data.as_bytes()),
+                    "signature": base64url(&[7; 64]),
+                });
+                let signed = json!({
+                    "challengeIdentifier": challenge["challengeIdentifier"],
+                    "firstFactor": { "kind": "Key", "credentialAssertion": assertion },
+                });
+                browser.api_json(Method::POST, "/auth/login", &signed).await
+            }
             Self::ApiAskForCode => {
                 let request = Request::put("/auth/registration/code").header(CONTENT_TYPE, "application/json");
                 browser.send(request.body(Body::from(body.to_string())).unwrap()).await
@@ -111,6 +137,8 @@ impl Town {
         let (many, _) = app.colleague(&mut admin, "user7@example.org", &[]).await;
         app.colleague(&mut elsewhere, "user7@example.org", &[]).await;
         many.offer_passkey().await;
+        with_key(app, &mut admin, "user8@example.org").await;
+        with_key(app, &mut elsewhere, "user9@example.org").await;
         let known = vec![
             ("an admin", "user1@example.org"),
             ("invited", "user2@example.org"),
@@ -119,9 +147,19 @@ impl Town {
             ("an admin elsewhere", "user5@example.org"),
             ("invited elsewhere", "user6@example.org"),
             ("a user of two, with a code for a device", "user7@example.org"),
+            ("with a key", "user8@example.org"),
+            ("with a key elsewhere", "user9@example.org"),
         ];
         Self { organization, known }
     }
+}
+
+/// A user who signs with a key, whose id has the form that the published client gives it.
+async fn with_key(app: &TestApp, admin: &mut Person, email: &str) {
+    let challenge = temporary_token(app, admin, email).await;
+    let body = json!({ "firstFactorCredential": credential("Key", &KeyPair::ed25519(), &challenge) }).to_string();
+    let token = challenge["temporaryAuthenticationToken"].as_str().unwrap();
+    call(&app.browser(), Method::POST, "/auth/registration", token, "application/json", body).await.answer();
 }
 
 /// What is answered, with what was asked, and what is random in every answer, left out.
@@ -203,6 +241,35 @@ async fn the_database_is_asked_the_same_for_everybody(database: &TestDatabase) {
     }
 }
 
+/// Asked again, at another time, of another server or in capitals, it is the same, as it would be if there was such a key.
+async fn an_id_of_a_key_that_is_made_up_stays_as_it_is(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let mut admin = app.admin("user1@example.org").await;
+    let (here, elsewhere) = (admin.organization, app.admin("user2@example.org").await.organization);
+    let id = async |app: &TestApp, organization: OrganizationId, email: &str| {
+        let body = json!({ "orgId": organization, "username": email });
+        let answer = app.browser().api_json(Method::POST, "/auth/login/init", &body).await.answer();
+        let keys = answer["allowCredentials"]["key"].as_array().unwrap().clone();
+        assert_eq!(keys.len(), 1, "{email}: {keys:?}");
+        keys[0]["id"].as_str().unwrap().to_owned()
+    };
+    for email in [NEVER, "user1@example.org"] {
+        let first = id(&app, here, email).await;
+        assert_eq!(id(&app, here, email).await, first, "{email}");
+        assert_eq!(id(&app, here, &email.to_uppercase()).await, first, "{email}");
+        assert_eq!(id(&TestApp::init(database).await, here, email).await, first, "{email}");
+        app.advance(Duration::from_hours(1000));
+        assert_eq!(id(&app, here, email).await, first, "{email}");
+        // It is one of this address in this organization alone.
+        assert_ne!(id(&app, elsewhere, email).await, first, "{email}");
+        assert_ne!(id(&app, here, "user3@example.org").await, first, "{email}");
+    }
+    let before = id(&app, here, NEVER).await;
+    admin.sign_in().await;
+    admin.invite(NEVER).await;
+    assert_eq!(id(&app, here, NEVER).await, before, "when somebody is invited");
+}
+
 /// So often a known and an unknown address are timed side by side.
 const ROUNDS: usize = 500;
 /// So often, an unknown one is timed beside them who is let wait twice as long.
@@ -231,7 +298,8 @@ impl Course<'_> {
             self.app.services.storage.ping().await.unwrap();
         }
         let answered = watch.elapsed();
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let status = if self.road == Road::ApiForgeSignature { 403 } else { 200 };
+        assert_eq!(answer.status, status, "{}", answer.text());
         for _ in 0..10_000 {
             if Arc::strong_count(&self.app.services) == self.holders {
                 return [answered, watch.elapsed()];
@@ -318,10 +386,20 @@ async fn beginning_a_recovery_takes_as_long_for_everybody(database: &TestDatabas
     assert_as_long(&app, Road::BeginRecovery, organization, ["known1@example.org", "known2@example.org"]).await;
 }
 
-/// Of people who sign with passkeys. Whoever has keys gives away that there is an account, as SECURITY.md says: their ids are answered.
+/// Of people who sign with passkeys. Of whoever has keys, their ids are answered.
 async fn signing_in_to_the_api_takes_as_long_for_everybody(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let mut admin = app.admin("known1@example.org").await;
     app.colleague(&mut admin, "known2@example.org", &[]).await;
     assert_as_long(&app, Road::ApiSignIn, admin.organization, ["known1@example.org", "known2@example.org"]).await;
+}
+
+/// Of people who sign with keys: what is made up for the others isn't looked up any faster.
+async fn a_forged_signature_by_a_key_takes_as_long_for_everybody(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let mut admin = app.admin("ada@example.org").await;
+    for email in ["known1@example.org", "known2@example.org"] {
+        with_key(&app, &mut admin, email).await;
+    }
+    assert_as_long(&app, Road::ApiForgeSignature, admin.organization, ["known1@example.org", "known2@example.org"]).await;
 }
