@@ -11,19 +11,11 @@ const validator = new HtmlValidate(
 );
 
 /** What it says of pages that are right as they are: docs/scanners.md tells why. */
-const ACCEPTED: readonly { readonly rule: string; readonly message: RegExp; readonly where?: RegExp }[] = [
-  // A field names the place of its complaint, and a closed dialog that of its title. Browsers pass over a name until there is such a place.
-  { rule: "no-missing-references", message: /^Element references missing id "(?:[a-z_-]+-error|sign-title)"$/ },
+const ACCEPTED: readonly { readonly rule: string; readonly message: RegExp }[] = [
   // Leptos writes the nonce where `anonymous` belongs; browsers take any other value for that.
   { rule: "attribute-allowed-values", message: /^Attribute "crossorigin" has invalid value/ },
   // On phones tables are laid out as blocks, and browsers then forget that they were tables, unless their roles say so.
   { rule: "no-redundant-role", message: /^Redundant role "(?:table|rowgroup|row|columnheader|rowheader|cell)" on <(?:table|thead|tbody|tr|th|td)>$/ },
-  // Firefox would tick boxes as they were before the page was loaded again, while nothing else on it is as it was.
-  { rule: "valid-autocomplete", message: /^autocomplete attribute cannot be used on <input type="checkbox">$/ },
-  // There to switch its button off until the page is alive; it groups nothing that had to be named.
-  { rule: "wcag/h71", message: /legend/, where: /^#recovery-kit .*fieldset$/ },
-  // The picture of the camera has no other name.
-  { rule: "aria-label-misuse", message: /is strictly allowed/, where: /> video$/ },
 ];
 
 /** What is wrong with a document by HTML's standard, short enough to read in a terminal. */
@@ -32,6 +24,6 @@ export async function faultsOf(html: string): Promise<string[]> {
   const { results } = await validator.validateString(html.replaceAll("<!>", "<!---->"));
   return results
     .flatMap(({ messages }) => messages)
-    .filter(({ ruleId, message, selector }) => !ACCEPTED.some(({ rule, ...one }) => rule === ruleId && one.message.test(message) && (one.where?.test(selector ?? "") ?? true)))
+    .filter(({ ruleId, message }) => !ACCEPTED.some((accepted) => accepted.rule === ruleId && accepted.message.test(message)))
     .map(({ line, column, ruleId, message, selector }) => `${line}:${column} ${ruleId}: ${message} (${selector ?? ""})`);
 }

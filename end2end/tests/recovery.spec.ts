@@ -116,7 +116,7 @@ test("the kit's square is read by the camera, where the browser can", async ({ a
   await typeMailedCode(phone, mail, person, 2);
   await phone.getByRole("button", { name: "Scan the square" }).click();
   await expect(phone.getByLabel("Recovery code")).toHaveValue(kit);
-  await expect(phone.getByLabel("What the camera sees")).toBeHidden();
+  await expect(phone.getByTitle("What the camera sees")).toBeHidden();
   await phone.getByRole("button", { name: "Continue" }).click();
   await expect(phone.getByText("This is your kit.")).toBeVisible();
 });

@@ -70,12 +70,22 @@ pub fn Field(
                 spellcheck="false"
                 required=!may_be_empty
                 aria-invalid=move || complaint().map(|_| "true")
-                aria-describedby=[hint_id.as_str(), &complaint_id].join(" ")
+                aria-describedby=move || described_by(kind.name, true, complaint().is_some())
                 node_ref=input
             />
             <p class="hint" id=hint_id>{kind.hint}</p>
             <Complaint id=complaint_id complaint=Box::new(complaint) />
         </div>
+    }
+}
+
+/// The ids of what describes the field of this name: its hint, if it has one, and its complaint while there is one.
+pub fn described_by(name: &str, has_hint: bool, complains: bool) -> Option<String> {
+    match (has_hint, complains) {
+        (true, true) => Some(format!("{name}-hint {name}-error")),
+        (true, false) => Some(format!("{name}-hint")),
+        (false, true) => Some(format!("{name}-error")),
+        (false, false) => None,
     }
 }
 

@@ -75,9 +75,17 @@ pub fn Submit(
     /// Whether it is a page's main action.
     #[prop(default = true)]
     main: bool,
+    /// Whether the form is alive, for one that does nothing without that.
+    #[prop(optional)]
+    alive: Option<RwSignal<bool>>,
 ) -> impl IntoView {
     view! {
-        <button type="submit" class=if main { "button main" } else { "button" } disabled=busy aria-busy=move || busy.get().then_some("true")>
+        <button
+            type="submit"
+            class=if main { "button main" } else { "button" }
+            disabled=move || busy.get() || alive.is_some_and(|alive| !alive.get())
+            aria-busy=move || busy.get().then_some("true")
+        >
             {move || if busy.get() { busy_label } else { label }}
         </button>
     }

@@ -66,7 +66,7 @@ pub fn KitField(
     view! {
         <Field kind=CODE refusal input />
         <div class="scan" hidden=move || !can_scan.get()>
-            <video class="scan-video" muted playsinline aria-label="What the camera sees" hidden=move || scan.get().is_none() node_ref=video></video>
+            <video class="scan-video" muted playsinline title="What the camera sees" hidden=move || scan.get().is_none() node_ref=video></video>
             <button type="button" class="button small" hidden=move || scan.get().is_some() on:click=begin>
                 <Icon glyph=Glyph::Phone />
                 "Scan the square with the camera"

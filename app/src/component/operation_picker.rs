@@ -1,8 +1,8 @@
 //! Picking operations from a grouped list that explains each of them.
 
 use super::{
+    field::{Complaint, described_by},
     form::react,
-    icon::{Glyph, Icon},
 };
 use crate::{
     domain::operation::{Group, Operation, Operations},
@@ -15,7 +15,8 @@ use std::collections::BTreeSet;
 pub const NAME: &str = "operations";
 
 /// Checkboxes for every operation that people may put into a permission. Those that the viewer doesn't hold can't be picked,
-/// unless they are in the permission already.
+/// unless they are in the permission already. The form has to say `autocomplete="off"`: Firefox would tick boxes as they were before the
+/// page was loaded again, while nothing else on it is as it was.
 #[component]
 pub fn OperationPicker(
     /// What the viewer holds.
@@ -44,22 +45,12 @@ pub fn OperationPicker(
             class="picker"
             id=NAME
             tabindex="-1"
-            aria-describedby="operations-hint operations-error"
+            aria-describedby=move || described_by(NAME, true, complaint().is_some())
             on:change=pick
         >
             <legend>"Operations"</legend>
             <p class="hint" id="operations-hint">"Whoever has this permission may do what you pick here, and nothing else."</p>
-            {move || {
-                complaint()
-                    .map(|complaint| {
-                        view! {
-                            <p class="complaint" id="operations-error">
-                                <Icon glyph=Glyph::Warning />
-                                {complaint}
-                            </p>
-                        }
-                    })
-            }}
+            <Complaint id=format!("{NAME}-error") complaint=Box::new(complaint) />
             {groups}
         </fieldset>
     }
@@ -91,7 +82,6 @@ fn OperationGroup(group: Group, boxes: Vec<(Operation, NodeRef<Input>)>, held: O
                                 id=operation.name()
                                 name=NAME
                                 value=operation.name()
-                                autocomplete="off"
                                 checked=is_in
                                 disabled=!is_held && !is_in
                                 aria-describedby=hint_id.clone()

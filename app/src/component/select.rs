@@ -1,6 +1,9 @@
 //! One labelled list to choose from, with its hint and its complaint.
 
-use super::{field::Complaint, form::react};
+use super::{
+    field::{Complaint, described_by},
+    form::react,
+};
 use crate::refusal::Refusal;
 use leptos::{ev, html, prelude::*};
 
@@ -41,7 +44,7 @@ pub fn Select(
                 autocomplete="off"
                 required=!may_be_empty
                 aria-invalid=move || complaint().map(|_| "true")
-                aria-describedby=complaint_id.clone()
+                aria-describedby=move || described_by(name, false, complaint().is_some())
                 on:change=move |event: ev::Event| chosen.set(event_target_value(&event))
                 node_ref=input
             >

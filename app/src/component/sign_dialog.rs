@@ -145,7 +145,7 @@ pub fn SignDialog(
     view! {
         <dialog
             class="sign"
-            aria-labelledby=TITLE
+            aria-labelledby=move || signing.is_open.get().then_some(TITLE)
             node_ref=signing.dialog
             on:cancel=move |event: ev::Event| signing.cancelled(&event)
             on:close=move |_| signing.closed()

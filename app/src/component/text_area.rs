@@ -1,6 +1,6 @@
 //! Several labelled lines to paste something into, with their complaint.
 
-use super::field::Complaint;
+use super::field::{Complaint, described_by};
 use crate::refusal::Refusal;
 use leptos::{html::Textarea, prelude::*};
 
@@ -26,7 +26,7 @@ pub fn TextArea(
     view! {
         <div class="field">
             <label for=name>{label}</label>
-            <div class="hint" id=hint_id.clone()>{children()}</div>
+            <div class="hint" id=hint_id>{children()}</div>
             <textarea
                 id=name
                 name=name
@@ -36,7 +36,7 @@ pub fn TextArea(
                 spellcheck="false"
                 required
                 aria-invalid=move || complaint().map(|_| "true")
-                aria-describedby=[hint_id.as_str(), &complaint_id].join(" ")
+                aria-describedby=move || described_by(name, true, complaint().is_some())
                 node_ref=input
             ></textarea>
             <Complaint id=complaint_id complaint=Box::new(complaint) />

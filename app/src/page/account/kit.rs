@@ -118,9 +118,7 @@ fn TestKit() -> impl IntoView {
             <Alert refusal />
             <KitField refusal input />
             <div class="actions">
-                <fieldset class="bare" disabled=move || !alive.get()>
-                    <Submit label="Test my kit" busy_label="Testing…" busy main=false />
-                </fieldset>
+                <Submit label="Test my kit" busy_label="Testing…" busy main=false alive />
             </div>
             <p class="status" role="status">
                 {move || works.get().then(|| view! { <Icon glyph=Glyph::Check /> "Your kit works, just now. It isn't used up: put it away again." })}

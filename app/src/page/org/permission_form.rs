@@ -85,7 +85,7 @@ pub(super) fn PermissionForm(
         }
     };
     view! {
-        <form class="form composer" novalidate on:submit=submit>
+        <form class="form composer" autocomplete="off" novalidate on:submit=submit>
             <div class="composer-fields">
                 <Alert refusal />
                 <Field kind=NAME value=name_before refusal input=name />

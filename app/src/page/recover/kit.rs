@@ -115,9 +115,7 @@ fn UseKit(
             <Alert refusal />
             <KitField refusal input />
             <div class="actions">
-                <fieldset class="bare" disabled=move || !alive.get()>
-                    <Submit label="Continue" busy_label="Checking…" busy />
-                </fieldset>
+                <Submit label="Continue" busy_label="Checking…" busy alive />
             </div>
         </form>
         <div class="form" hidden=move || proven.with(Option::is_none)>
