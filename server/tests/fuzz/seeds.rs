@@ -9,6 +9,7 @@ use crate::{
 };
 use app::action::{
     bytes::Bytes,
+    cose::PublicKey,
     history::entry::{BreakGlass, Enrolment, Entry, Genesis, Grounds, NewSigner, SignedAction, SignedRecovery, Statement, What},
 };
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
@@ -79,6 +80,17 @@ fn cose_key() -> Seeds {
         seeds.insert(format!("{name}-presented"), json!({ "publicKey": pem, "signature": "00" }).to_string().into_bytes());
         seeds.insert(format!("{name}-pem"), pem.into_bytes());
     }
+    let rsa = cases::SIGNED.iter().find_map(|signed| if let PublicKey::Rs256 { n, e } = &signed.key { Some((n, e)) } else { None });
+    let (n, e) = rsa.unwrap();
+    let weak = |name: &str, n: &[u8], e: &[u8]| (format!("rs256-{name}"), PublicKey::Rs256 { n: n.to_vec(), e: e.to_vec() }.to_spki());
+    seeds.extend([
+        weak("modulus-even", &[&n[..255], &[0]].concat(), e),
+        weak("modulus-of-2040-bits", &[&n[..254], &[1]].concat(), e),
+        weak("exponent-one", n, &[1]),
+        weak("exponent-three", n, &[3]),
+        weak("exponent-even", n, &[1, 0, 2]),
+        weak("exponent-of-five-bytes", n, &[1, 0, 0, 0, 1]),
+    ]);
     let kit: Value = serde_json::from_str(include_str!("../../../app/tests/kits/1.json")).unwrap();
     let ed25519 = HEXLOWER.decode(kit["public_key"].as_str().unwrap().as_bytes()).unwrap();
     seeds.insert("ed25519".to_owned(), [b"\xa4\x01\x01\x03\x27\x20\x06\x21\x58\x20", ed25519.as_slice()].concat());

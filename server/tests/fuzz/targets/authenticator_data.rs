@@ -81,7 +81,13 @@ fn check(bytes: &[u8]) -> bool {
 
     let is_ours = data.rp_id_hash == RELYING_PARTY.id_hash;
     let is_owner = bit(0) && bit(2);
-    assert_eq!(asserts(bytes), is_ours && is_owner && data.credential.is_none());
+    for (before, eligible) in [(0, None), (7, None), (u32::MAX, Some(true)), (0, Some(false))] {
+        // Copies of a passkey that is backed up count by themselves.
+        let counts = data.sign_count > before || (data.sign_count, before) == (0, 0) || bit(4);
+        let is_same = eligible.is_none_or(|eligible| eligible == bit(3));
+        let expected = is_ours && is_owner && data.credential.is_none() && counts && is_same;
+        assert_eq!(asserts(bytes, before, eligible), expected, "after {before} signatures, {eligible:?}");
+    }
     if let Some(credential) = &data.credential {
         let object = attestation_object(bytes);
         let (id, key) = (credential.credential_id, credential.public_key_cose);
@@ -100,13 +106,12 @@ fn expected() -> Expected<'static> {
     Expected { relying_party: &RELYING_PARTY, challenge: CHALLENGE, user_verification: UserVerification::Required }
 }
 
-/// Whether a passkey's signature could be over this.
-fn asserts(authenticator_data: &[u8]) -> bool {
+/// Whether a passkey's signature over this would count, after what is known of the passkey.
+fn asserts(authenticator_data: &[u8], sign_count: u32, backup_eligible: Option<bool>) -> bool {
     let signed = &SIGNED[0];
-    let stored =
-        StoredCredential { public_key_cose: &signed.key_cose, algorithm: signed.key.algorithm(), sign_count: 0, backup_eligible: None };
+    let stored = StoredCredential { public_key_cose: &signed.key_cose, algorithm: signed.key.algorithm(), sign_count, backup_eligible };
     let assertion = Assertion { client_data_json: &signed.client_data, authenticator_data, signature: b"" };
-    check_assertion(&expected(), &stored, &assertion, &[0; 32]).is_ok()
+    check_assertion(&expected(), &stored, &assertion, &[0; 32]).is_ok_and(|checked| checked.signature_was_valid().is_ok())
 }
 
 /// `{"fmt": "none", "attStmt": {}, "authData": …}` in CBOR.

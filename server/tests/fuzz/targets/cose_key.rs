@@ -72,11 +72,21 @@ fn check(bytes: &[u8]) -> bool {
         assert_eq!(PublicKey::from_spki(&key.to_spki()).as_ref(), Ok(key));
         assert_eq!(PublicKey::from_pem(&key.to_pem()).as_ref(), Ok(key));
         assert!(PublicKeyPem::parse(&key.to_pem()).is_ok());
+        assert!(is_strong(key), "somebody could take it apart: {key:?}");
         for signature in [&b""[..], &[0; 64], &[1; 64], &[&[1][..], &[0; 63]].concat(), bytes] {
             assert!(key.verify(b"what nobody signed", signature).is_err(), "it is anybody's signature, by {key:?}");
         }
     }
     [cose, der, pem, presented].iter().any(Option::is_some)
+}
+
+/// Of RSA, 2048 to 8192 bits and an exponent from 65,537 on, both odd and without a zero before them.
+fn is_strong(key: &PublicKey) -> bool {
+    let PublicKey::Rs256 { n, e } = key else { return true };
+    let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
+    let is_long = n.len() <= 1024 && if n.len() == 256 { n[0] >= 0x80 } else { n.len() > 256 && n[0] > 0 };
+    let is_large = if e.len() == 3 { e[..] >= [1, 0, 1][..] } else { e.len() == 4 && e[0] > 0 };
+    is_long && is_large && is_odd(n) && is_odd(e)
 }
 
 /// What a program presents: JSON with the key in PEM.

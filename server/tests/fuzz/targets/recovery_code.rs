@@ -86,6 +86,12 @@ fn kit(typed: &str) -> bool {
         let changed = [&bare[..place], other, &bare[place + 1..]].concat();
         assert!(RecoveryCode::parse(&changed).is_err(), "{changed}");
     }
+    // So are two neighbours that changed places.
+    for place in 1..bare.len() {
+        let (before, after) = (&bare[place - 1..place], &bare[place..=place]);
+        let swapped = [&bare[..place - 1], after, before, &bare[place + 1..]].concat();
+        assert!(before == after || RecoveryCode::parse(&swapped).is_err(), "{swapped}");
+    }
     true
 }
 
