@@ -124,7 +124,9 @@ pub enum ActionError {
     #[error(transparent)]
     Document(#[from] DocumentError),
     /// What this server signs isn't by the key that is in force in the history.
-    #[error("the server's secret isn't the one whose key is in force in this history: give the right one (COUNTERSIGN_SECRET, or the data folder)")]
+    #[error(
+        "the server's secret isn't the one whose key is in force in this history: give the right one (COUNTERSIGN_SECRET, or the data folder)"
+    )]
     AnotherSecret,
     /// The entry can't be written.
     #[error(transparent)]

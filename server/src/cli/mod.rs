@@ -252,11 +252,15 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
 }
 
 fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = String::new();
+    let (mut said, mut text) = (error.to_string(), String::new());
     let mut source = error.source();
     while let Some(cause) = source {
-        // A String takes whatever is written to it.
-        let _ = writeln!(text, "  because {cause}");
+        let words = cause.to_string();
+        if !said.contains(&words) {
+            // A String takes whatever is written to it.
+            let _ = writeln!(text, "  because {words}");
+        }
+        said = words;
         source = cause.source();
     }
     text

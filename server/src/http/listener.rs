@@ -166,13 +166,13 @@ async fn accept(listener: &TcpListener, room: &Room) -> (TcpStream, SocketAddr, 
     let place = Arc::clone(&room.places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, peer)) => match room.shares.as_ref().map_or(Some(Share(None)), |shares| shares.take(peer.ip())) {
-                Some(share) => return (stream, peer, (place, share)),
-                None => {
-                    count_turned_away();
-                    tracing::warn!(target: SECURITY, "a connection was closed: its address has too many. Is it a proxy that isn't listed?");
+            Ok((stream, peer)) => {
+                if let Some(share) = room.shares.as_ref().map_or(Some(Share(None)), |shares| shares.take(peer.ip())) {
+                    return (stream, peer, (place, share));
                 }
-            },
+                count_turned_away();
+                tracing::warn!(target: SECURITY, "a connection was closed: its address has too many. Is it a proxy that isn't listed?");
+            }
             // Only that one went away.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
             Err(error) => {

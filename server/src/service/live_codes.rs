@@ -36,7 +36,9 @@ pub(super) fn refused(purpose: Purpose, whom: &[Actor], refusal: Refusal) -> Ref
     if whom.is_empty() {
         say(None);
     }
-    whom.iter().for_each(|whom| say(Some(whom)));
+    for whom in whom {
+        say(Some(whom));
+    }
     refusal
 }
 

@@ -41,6 +41,9 @@ const WAIT: Duration = Duration::from_secs(12);
 /// By how much the server may grow under a crowd, in MB: a debug build is not the one whose memory is measured, so it is only that a
 /// crowd isn't kept whole.
 const GROWTH: u64 = 150;
+/// The same under those who read nothing: about 60, of what is kept for each and what is on its way. It would be 200, if as much was kept
+/// for each as hyper keeps unless it is told.
+const UNREAD: u64 = 110;
 
 /// How many of them come from one address: fewer than it may have.
 const NEIGHBOURS: usize = 150;
@@ -143,7 +146,7 @@ async fn who_reads_nothing_costs_little(database: &TestDatabase) {
     sleep(Duration::from_secs(3)).await;
     assert_serving(&server, "greedy crowds").await;
     let grown = server.memory().saturating_sub(before);
-    assert!(grown < GROWTH, "it grew by {grown} MB");
+    assert!(grown < UNREAD, "it grew by {grown} MB");
     drop((greedy, readers));
 }
 
