@@ -1,5 +1,12 @@
 import { spawn } from "node:child_process";
-import { countersign } from "./server.ts";
+import { dirname, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The folder of these tests; what the environment names is seen from here. */
+export const end2end = resolve(dirname(fileURLToPath(import.meta.url)), "..");
+
+/** The command under test. */
+export const countersign = resolve(end2end, process.env["COUNTERSIGN_BIN"] ?? "../target/release/countersign");
 
 /** What the command line did. */
 export interface Outcome {

@@ -2,17 +2,12 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { run, type Outcome } from "./command.ts";
+import { countersign, end2end, run, type Outcome } from "./command.ts";
 import { rememberLog } from "./secrets.ts";
 
-const end2end = resolve(dirname(fileURLToPath(import.meta.url)), "..");
 const repository = resolve(end2end, "..");
-
-/** The command under test. */
-export const countersign = resolve(end2end, process.env["COUNTERSIGN_BIN"] ?? "../target/release/countersign");
 
 /** How one server under test is set up. */
 export interface ServerOptions {
