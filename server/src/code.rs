@@ -118,22 +118,23 @@ impl std::fmt::Display for DeviceCode {
     }
 }
 
-/// Hashes and compares codes, as many at once as there are processors: each takes 12 MiB.
+/// What a hash costs: as OWASP's ASVS 5.0 wants it at least (appendix C), 12 MiB, 3 passes, 1 lane.
+pub const COST: Params = match Params::new(12 * 1024, 3, 1, None) {
+    Ok(cost) => cost,
+    Err(_) => panic!("these are within Argon2's bounds"),
+};
+
+/// Hashes and compares codes, as many at once as there are processors.
 pub struct Codes {
     room: Arc<Semaphore>,
-}
-
-impl Default for Codes {
-    fn default() -> Self {
-        Self::new()
-    }
+    argon2: Argon2<'static>,
 }
 
 impl Codes {
-    /// With room for every processor.
-    pub fn new() -> Self {
+    /// With room for every processor; every new hash costs this. Servers take [`COST`], tests of something else what is cheaper.
+    pub fn new(cost: Params) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        Self { room: Arc::new(Semaphore::new(processors)) }
+        Self { room: Arc::new(Semaphore::new(processors)), argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, cost) }
     }
 
     /// A PHC string: Argon2id with a fresh salt.
@@ -143,7 +144,7 @@ impl Codes {
     pub async fn hash(&self, code: &str, ambient: &Ambient) -> Result<String, Error> {
         let digits = code.to_owned();
         let salt = SaltString::encode_b64(&ambient.bytes::<16>())?;
-        self.work(move || Ok(argon2()?.hash_password(digits.as_bytes(), &salt)?.to_string())).await
+        self.work(move |argon2| Ok(argon2.hash_password(digits.as_bytes(), &salt)?.to_string())).await
     }
 
     /// Which of these hashes is the code's, if any. Always does the work of `places` comparisons, so that its time tells
@@ -153,8 +154,7 @@ impl Codes {
     /// When a hash can't be read or the work couldn't be done.
     pub async fn find(&self, code: &str, hashes: Vec<String>, places: usize) -> Result<Option<usize>, Error> {
         let digits = code.to_owned();
-        self.work(move || {
-            let argon2 = argon2()?;
+        self.work(move |argon2| {
             let mut found = None;
             for place in 0..places {
                 match hashes.get(place) {
@@ -173,20 +173,16 @@ impl Codes {
         .await
     }
 
-    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    async fn work<T: Send + 'static>(&self, work: impl FnOnce(Argon2<'static>) -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
         let room = Arc::clone(&self.room).acquire_owned().await.map_err(|_| Error::Crypto)?;
+        let argon2 = self.argon2.clone();
         spawn_blocking(move || {
             let _room = room;
-            work()
+            work(argon2)
         })
         .await
         .map_err(|_| Error::Crypto)?
     }
-}
-
-/// Argon2id as OWASP's ASVS 5.0 wants it at least (appendix C): 12 MiB, 3 passes, 1 lane.
-fn argon2() -> Result<Argon2<'static>, Error> {
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(12 * 1024, 3, 1, None)?))
 }
 
 #[cfg(test)]
@@ -229,9 +225,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_code_is_found_among_hashes_and_no_other_is() {
-        let (codes, ambient) = (Codes::new(), Ambient::of_this_machine());
+        let (codes, ambient) = (Codes::new(COST), Ambient::of_this_machine());
         let (code, other) = (RegistrationCode::generate(&ambient), RegistrationCode::generate(&ambient));
         let hashes = vec![codes.hash(other.digits(), &ambient).await.unwrap(), codes.hash(code.digits(), &ambient).await.unwrap()];
+        assert!(hashes.iter().all(|hash| hash.starts_with("$argon2id$v=19$m=12288,t=3,p=1$")), "{hashes:?}");
         assert!(!hashes[1].contains(code.digits()));
         assert_eq!(codes.find(code.digits(), hashes.clone(), 3).await, Ok(Some(1)));
         assert_eq!(codes.find(RegistrationCode::generate(&ambient).digits(), hashes, 3).await, Ok(None));

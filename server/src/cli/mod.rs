@@ -15,6 +15,7 @@ mod verify;
 use crate::{
     action::RoadError,
     ambient::Ambient,
+    code::{COST, Codes},
     config::{Config, ConfigError, Settings},
     log,
     mail::{Outbox, grouped, smtp::ServerUrlError},
@@ -220,7 +221,8 @@ async fn open(config: &Config, secret: ServerSecret) -> Result<Services, StartEr
     let ambient = Ambient::of_this_machine();
     let storage =
         Storage::open(&config.database).await.map_err(|source| StartError::Storage { url: config.database.to_string(), source })?;
-    Ok(Services::new(config.clone(), ambient.clone(), storage, Ceremonies::new(&config.origin)?, Outbox::new(secret, ambient))?)
+    let (ceremonies, outbox) = (Ceremonies::new(&config.origin)?, Outbox::new(secret, ambient.clone()));
+    Ok(Services::new(config.clone(), ambient, storage, ceremonies, outbox, Codes::new(COST))?)
 }
 
 /// Ctrl-C, or SIGTERM as service managers send it.

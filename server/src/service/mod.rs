@@ -95,9 +95,16 @@ impl Services {
     ///
     /// # Errors
     /// When the road of a change can't be laid.
-    pub fn new(config: Config, ambient: Ambient, storage: Storage, ceremonies: Ceremonies, outbox: Outbox) -> Result<Self, RoadError> {
+    pub fn new(
+        config: Config,
+        ambient: Ambient,
+        storage: Storage,
+        ceremonies: Ceremonies,
+        outbox: Outbox,
+        codes: Codes,
+    ) -> Result<Self, RoadError> {
         let limits = Limits::new(config.requests_per_minute, config.mails_per_hour, config.invitations_per_hour);
-        let codes = Arc::new(Codes::new());
+        let codes = Arc::new(codes);
         let site = Site {
             origin: config.origin_text(),
             rp_id: config.origin.domain().unwrap_or_default().to_owned(),

@@ -364,7 +364,7 @@ async fn assert_as_long(app: &TestApp, road: Road, organization: OrganizationId,
 }
 
 async fn founding_takes_as_long_for_everybody(database: &TestDatabase) {
-    let app = TestApp::init(database).await;
+    let app = TestApp::init(database).with_slow_codes().await;
     let organization = app.admin("known1@example.org").await.organization;
     app.admin("known2@example.org").await;
     assert_as_long(&app, Road::Found, organization, ["known1@example.org", "known2@example.org"]).await;
@@ -372,7 +372,7 @@ async fn founding_takes_as_long_for_everybody(database: &TestDatabase) {
 
 /// Of somebody who is invited: only they get one.
 async fn asking_for_a_new_code_takes_as_long_for_everybody(database: &TestDatabase) {
-    let app = TestApp::init(database).await;
+    let app = TestApp::init(database).with_slow_codes().await;
     let mut admin = app.admin("ada@example.org").await;
     admin.invite("known1@example.org").await;
     admin.invite("known2@example.org").await;
@@ -380,7 +380,7 @@ async fn asking_for_a_new_code_takes_as_long_for_everybody(database: &TestDataba
 }
 
 async fn beginning_a_recovery_takes_as_long_for_everybody(database: &TestDatabase) {
-    let app = TestApp::init(database).await;
+    let app = TestApp::init(database).with_slow_codes().await;
     let organization = app.admin("known1@example.org").await.organization;
     app.admin("known2@example.org").await;
     assert_as_long(&app, Road::BeginRecovery, organization, ["known1@example.org", "known2@example.org"]).await;
@@ -388,7 +388,7 @@ async fn beginning_a_recovery_takes_as_long_for_everybody(database: &TestDatabas
 
 /// Of people who sign with passkeys. Of whoever has keys, their ids are answered.
 async fn signing_in_to_the_api_takes_as_long_for_everybody(database: &TestDatabase) {
-    let app = TestApp::init(database).await;
+    let app = TestApp::init(database).with_slow_codes().await;
     let mut admin = app.admin("known1@example.org").await;
     app.colleague(&mut admin, "known2@example.org", &[]).await;
     assert_as_long(&app, Road::ApiSignIn, admin.organization, ["known1@example.org", "known2@example.org"]).await;
@@ -396,7 +396,7 @@ async fn signing_in_to_the_api_takes_as_long_for_everybody(database: &TestDataba
 
 /// Of people who sign with keys: what is made up for the others isn't looked up any faster.
 async fn a_forged_signature_by_a_key_takes_as_long_for_everybody(database: &TestDatabase) {
-    let app = TestApp::init(database).await;
+    let app = TestApp::init(database).with_slow_codes().await;
     let mut admin = app.admin("ada@example.org").await;
     for email in ["known1@example.org", "known2@example.org"] {
         with_key(&app, &mut admin, email).await;

@@ -4,7 +4,7 @@ use crate::{
     authorization::FUNCTIONS,
     support::{
         answer::{Answer, DONE},
-        app::{SECRET, TestApp},
+        app::{CHEAP, SECRET, TestApp},
         browser::Browser,
         company::Company,
         database::TestDatabase,
@@ -23,6 +23,7 @@ use axum::{
 use serde_json::Value;
 use server::{
     ambient::{Ambient, Clock},
+    code::Codes,
     http::{
         self, Stopping,
         listener::{self, Room},
@@ -357,7 +358,7 @@ fn with_a_broken_clock(app: &TestApp) -> Browser {
     let outbox = Outbox::new(ServerSecret::parse(SECRET).unwrap(), ambient.clone());
     let config = app.services.config.clone();
     let ceremonies = Ceremonies::new(&config.origin).unwrap();
-    let services = Services::new(config, ambient, app.services.storage.clone(), ceremonies, outbox).unwrap();
+    let services = Services::new(config, ambient, app.services.storage.clone(), ceremonies, outbox, Codes::new(CHEAP)).unwrap();
     Browser::new(http::router(Arc::new(services), Stopping::default()), app.origin())
 }
 

@@ -3,10 +3,12 @@
 
 use super::{browser::Browser, clock::FakeClock, database::TestDatabase};
 use app::domain::id::OrganizationId;
+use argon2::Params;
 use axum::Router;
 use secrecy::ExposeSecret;
 use server::{
     ambient::Ambient,
+    code::{COST, Codes},
     config::{Config, LogFormat, Organizations, Settings},
     http,
     mail::{Message, Outbox},
@@ -37,7 +39,14 @@ pub struct Init<'a> {
     database: &'a TestDatabase,
     settings: Settings,
     clock: Arc<FakeClock>,
+    code_cost: Params,
 }
+
+/// The least that Argon2 can cost: of a whole run, two thirds went into it once.
+pub const CHEAP: Params = match Params::new(Params::MIN_M_COST, Params::MIN_T_COST, Params::MIN_P_COST, None) {
+    Ok(cost) => cost,
+    Err(_) => panic!("these are within Argon2's bounds"),
+};
 
 impl TestApp {
     /// A server over this database, with the settings as they come but no limits worth mentioning. Two of them over one
@@ -63,7 +72,7 @@ impl TestApp {
             metrics_listen: None,
             stop_delay: 0,
         };
-        Init { database, settings, clock: Arc::new(FakeClock::new()) }
+        Init { database, settings, clock: Arc::new(FakeClock::new()), code_cost: CHEAP }
     }
 
     /// A browser that was never here.
@@ -242,6 +251,12 @@ impl Init<'_> {
         self
     }
 
+    /// With codes that cost as much to hash as a server's do: for what is about time.
+    pub fn with_slow_codes(mut self) -> Self {
+        self.code_cost = COST;
+        self
+    }
+
     /// On another server's clock.
     pub fn with_clock_of(mut self, other: &TestApp) -> Self {
         self.clock = Arc::clone(&other.clock);
@@ -259,7 +274,7 @@ impl Init<'_> {
         let ceremonies = Ceremonies::new(&config.origin).unwrap();
         let secret = config.secret.as_ref().unwrap();
         let outbox = Outbox::new(ServerSecret::parse(secret.expose_secret()).unwrap(), ambient.clone());
-        let services = Arc::new(Services::new(config, ambient, storage, ceremonies, outbox).unwrap());
+        let services = Arc::new(Services::new(config, ambient, storage, ceremonies, outbox, Codes::new(self.code_cost)).unwrap());
         let router = http::router(Arc::clone(&services), http::Stopping::default());
         let by_hand = AnyPoolOptions::new().max_connections(4).connect_lazy(self.database.url()).unwrap();
         TestApp { services, clock: self.clock, router, site: Arc::new(site), by_hand }
