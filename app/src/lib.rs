@@ -15,6 +15,7 @@ pub mod page;
 #[cfg(feature = "ssr")]
 pub mod port;
 pub mod refusal;
+pub mod response;
 pub mod rpc;
 
 use component::not_alive::NotAlive;
@@ -43,7 +44,7 @@ use page::{
 /// The document around every page.
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     #[cfg(feature = "ssr")]
-    page::set_content_security_policy();
+    response::set_content_security_policy();
     view! {
         <!DOCTYPE html>
         <html lang="en">

@@ -134,7 +134,7 @@ impl FromServerFnError for Refusal {
             }
             ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) | ServerFnErrorErr::Deserialization(_) => {
                 // Nothing of ours was called, so nothing else says that it is the request's fault.
-                crate::page::set_status(Code::BadRequest);
+                crate::response::set_status(Code::BadRequest.status());
                 Self::new(Code::BadRequest, "The server couldn't read this request. Reload the page and try again.")
             }
             _ => Self::new(Code::Internal, "Something went wrong on the server. Nothing was changed."),

@@ -12,8 +12,9 @@ use crate::{
         notice::Notice,
         sheet::Sheet,
     },
-    page::{set_status, trouble::Trouble},
+    page::trouble::Trouble,
     refusal::{Code, Refusal},
+    response::set_status,
     rpc::other_device::{Addition, TypeDeviceCode, addition, present_passkey, start_offered_passkey, type_device_code},
 };
 use leptos::{ev::SubmitEvent, html::Input, prelude::*, server_fn::ServerFn, task::spawn_local};
@@ -89,7 +90,7 @@ pub fn MakeAddedPasskey() -> impl IntoView {
             }
             .into_any(),
             Err(refusal) if refusal.code == Code::NoAddition => {
-                set_status(refusal.code);
+                set_status(refusal.code.status());
                 view! {
                     <Sheet title=TITLE>
                         <Notice glyph=Glyph::Clock>

@@ -1,9 +1,9 @@
 //! A page that can't be shown, because the server refused or failed.
 
-use super::set_status;
 use crate::{
     component::{alert::Alert, sheet::Sheet},
     refusal::Refusal,
+    response::set_status,
 };
 use leptos::prelude::*;
 
@@ -13,7 +13,7 @@ pub fn Trouble(
     /// What is the matter.
     refusal: Refusal,
 ) -> impl IntoView {
-    set_status(refusal.code);
+    set_status(refusal.code.status());
     view! {
         <Sheet title="This page can't be shown">
             <Alert refusal=RwSignal::new(Some(refusal)) />

@@ -21,14 +21,13 @@ pub mod webauthn_json;
 /// redirect, whose status must stay.
 #[cfg(feature = "ssr")]
 fn answer<T>(result: Result<T, crate::refusal::Refusal>) -> Result<T, crate::refusal::Refusal> {
-    use axum::http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+    use crate::response::set_status;
+    use axum::http::{HeaderValue, header::RETRY_AFTER};
 
     if let (Err(refusal), Some(response), true) =
         (&result, leptos::prelude::use_context::<leptos_axum::ResponseOptions>(), is_for_a_program())
     {
-        if let Ok(status) = StatusCode::from_u16(refusal.code.status()) {
-            response.set_status(status);
-        }
+        set_status(refusal.code.status());
         if let Some(seconds) = refusal.retry_after {
             response.insert_header(RETRY_AFTER, HeaderValue::from(seconds));
         }

@@ -28,7 +28,7 @@ use crate::{
     metrics,
     service::{AddressBlock, RequestBackend, Services},
 };
-use app::{App, page::REPORTS, port::Backend, refusal::Refusal, shell};
+use app::{App, port::Backend, refusal::Refusal, response::REPORTS, shell};
 use axum::{
     Extension, Json, Router,
     body::{Body, Bytes},

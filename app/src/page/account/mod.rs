@@ -5,6 +5,7 @@ mod keys;
 mod kit;
 mod new_kit;
 mod other_device;
+mod passkey_name;
 mod passkeys;
 mod sessions;
 

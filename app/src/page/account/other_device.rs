@@ -1,7 +1,7 @@
 //! A passkey on another device, as the first one sees it: the code with its square, then what was made there, and the dialog
 //! to sign that it is one's own.
 
-use super::passkeys::NameIt;
+use super::passkey_name::NameIt;
 use crate::{
     action::review::Signer,
     browser::enrolment,

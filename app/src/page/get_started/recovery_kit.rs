@@ -51,7 +51,7 @@ pub(super) fn NoRegistration(
     /// Which step it is.
     step: Step,
 ) -> impl IntoView {
-    crate::page::set_status(Code::NoRegistration);
+    crate::response::set_status(Code::NoRegistration.status());
     view! {
         <Sheet title step=Some(step)>
             <Notice glyph=Glyph::Clock>

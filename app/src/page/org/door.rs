@@ -18,8 +18,9 @@ use crate::{
     action::rules::Denial,
     component::frame::{Frame, Place},
     domain::operation::Operation,
-    page::{redirect, set_status, trouble::Trouble},
+    page::trouble::Trouble,
     refusal::{Code, Refusal},
+    response::{redirect, set_status},
     rpc::sign_in::{Viewer, viewer},
 };
 use leptos::prelude::*;
@@ -83,7 +84,7 @@ pub fn Missing(
     /// Where they are.
     current: Place,
 ) -> impl IntoView {
-    set_status(Code::NotFound);
+    set_status(Code::NotFound.status());
     let up = if current.is_open_to(&viewer) { current } else { Place::Home };
     view! {
         <Frame viewer title="Not found" current below=true>

@@ -6,8 +6,8 @@ use crate::{
         icon::Glyph,
         notice::Notice,
     },
-    page::set_status,
     refusal::Refusal,
+    response::set_status,
     rpc::sign_in::Viewer,
 };
 use leptos::prelude::*;
@@ -22,7 +22,7 @@ pub fn NotPermitted(
     /// Where they wanted to go.
     current: Place,
 ) -> impl IntoView {
-    set_status(refusal.code);
+    set_status(refusal.code.status());
     let organization = viewer.organization_name.clone();
     view! {
         <Frame viewer title="You can't open this page" current>

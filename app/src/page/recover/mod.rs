@@ -8,8 +8,9 @@ mod start;
 
 use crate::{
     component::{icon::Glyph, notice::Notice, sheet::Sheet},
-    page::{get_started::path, set_status, trouble::Trouble},
+    page::{get_started::path, trouble::Trouble},
     refusal::{Code, Refusal},
+    response::set_status,
 };
 pub use code::RecoveryCodePage;
 pub use kit::RecoverWithKit;
@@ -32,7 +33,7 @@ fn refused(title: &'static str, refusal: Refusal) -> AnyView {
     if !matches!(refusal.code, Code::NoRecovery | Code::Conflict) {
         return view! { <Trouble refusal /> }.into_any();
     }
-    set_status(refusal.code);
+    set_status(refusal.code.status());
     view! {
         <Sheet title>
             <Notice glyph=Glyph::Clock>
