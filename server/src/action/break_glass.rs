@@ -1,7 +1,7 @@
 //! Break-glass: whoever runs the server lets someone enrol again who lost everything, where nobody else of the organization
 //! could. Nobody signs that but the server, so it stands in history as what it is, and every admin is told.
 
-use super::{ActionError, Actor, Event, Road, apply::end_all, key_change::server_keys, tell::AdminEvent};
+use super::{ActionError, Actor, Event, Road, apply::end_all, key_change::key_in_force, tell::AdminEvent};
 use crate::storage::{Connection, StorageError, commit as save, history, registrations, users};
 use app::{
     action::{
@@ -58,7 +58,7 @@ impl Road {
     /// Under another secret than the one whose key is in force, what is signed here would never verify, and everything after it
     /// neither.
     async fn check_own_history(&self, db: &mut Connection, whom: Actor) -> Result<(), ActionError> {
-        match server_keys(db, whom.organization).await?.last() {
+        match key_in_force(db, whom.organization).await? {
             Some(in_force) if in_force.key == self.signer.key() => Ok(()),
             Some(_) => Err(ActionError::AnotherSecret),
             None => Err(ActionError::NotActive),

@@ -5,7 +5,7 @@ use super::{
     apply::{Brought, Context, FreshCode, apply},
     enrolment::Use,
     facts::gather,
-    key_change::server_keys,
+    key_change::key_in_force,
 };
 use crate::{
     client::Client,
@@ -274,7 +274,7 @@ impl Road {
             return Ok(None);
         }
         // By the key of today, none of before it was in force would count.
-        let in_force = server_keys(db, actor.organization).await?.last().map_or(0, |key| key.from);
+        let in_force = key_in_force(db, actor.organization).await?.map_or(0, |key| key.from);
         let head = history::head_at(db, actor.organization, in_force.max(index + 1)).await?;
         let head = head.ok_or(StorageError::Inconsistent { table: "history", column: "subtree_roots" })?;
         let checkpoint = self.checkpoint(actor.organization, &head)?;

@@ -39,19 +39,26 @@ pub enum Fit {
     Unknown,
 }
 
-/// Whether this signer's key is the one that is in force in an organization's history.
+/// The last of [`server_keys`].
 ///
 /// # Errors
 /// When the database fails.
-pub async fn fit(db: &mut Connection, organization: OrganizationId, signer: &CheckpointSigner) -> Result<Fit, StorageError> {
-    Ok(match server_keys(db, organization).await?.pop() {
-        None => Fit::Unknown,
-        Some(in_force) if in_force.key == signer.key() => Fit::Same,
-        Some(in_force) if server_key(&in_force.key).is_some_and(|key| server_key(signer.key()) == Some(key)) => {
-            Fit::AnotherName(in_force.key.split('+').next().unwrap_or_default().to_owned())
+pub async fn key_in_force(db: &mut Connection, organization: OrganizationId) -> Result<Option<ServerKey>, StorageError> {
+    Ok(server_keys(db, organization).await?.pop())
+}
+
+impl Fit {
+    /// Of this signer's key to the one in force.
+    pub fn of(signer: &CheckpointSigner, in_force: Option<&ServerKey>) -> Self {
+        match in_force {
+            None => Self::Unknown,
+            Some(in_force) if in_force.key == signer.key() => Self::Same,
+            Some(in_force) if server_key(&in_force.key).is_some_and(|key| server_key(signer.key()) == Some(key)) => {
+                Self::AnotherName(in_force.key.split('+').next().unwrap_or_default().to_owned())
+            }
+            Some(_) => Self::AnotherSecret,
         }
-        Some(_) => Fit::AnotherSecret,
-    })
+    }
 }
 
 impl Road {
@@ -68,11 +75,12 @@ impl Road {
     pub async fn change_key(&self, organization: OrganizationId, before: &CheckpointSigner) -> Result<bool, ActionError> {
         let mut transaction = self.storage.begin().await?;
         let head = history::claim_head(&mut transaction, organization).await?.ok_or(ActionError::NotActive)?;
-        if matches!(fit(&mut transaction, organization, &self.signer).await?, Fit::Same | Fit::Unknown) {
+        let in_force = key_in_force(&mut transaction, organization).await?;
+        if matches!(Fit::of(&self.signer, in_force.as_ref()), Fit::Same | Fit::Unknown) {
             return Ok(false);
         }
         // It may have been in force under another name: that of the port, or host, of then.
-        if fit(&mut transaction, organization, before).await? == Fit::AnotherSecret {
+        if Fit::of(before, in_force.as_ref()) == Fit::AnotherSecret {
             return Err(ActionError::AnotherSecret);
         }
         let (index, now) = (head.size(), self.ambient.now());

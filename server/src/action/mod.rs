@@ -28,7 +28,7 @@ pub use enrolment::{Grounds, Request, check_recovery_key, passkey_credential, re
 pub use export::Export;
 pub use facts::{held_by_active, require};
 pub use inspect::{Inspected, first_bad, inspect};
-pub use key_change::{Fit, fit, server_keys};
+pub use key_change::{Fit, key_in_force, server_keys};
 pub use record::Registered;
 pub use tell::Event;
 

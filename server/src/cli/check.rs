@@ -3,7 +3,7 @@
 
 use super::{StartError, next_secret, say};
 use crate::{
-    action::{Fit, Inspected, RoadError, checkpoint_signer, fit, inspect},
+    action::{Fit, Inspected, RoadError, checkpoint_signer, inspect, key_in_force},
     ambient::Ambient,
     config::{Config, Settings},
     mail::Outbox,
@@ -282,7 +282,7 @@ async fn misfits(
     let mut found = Vec::new();
     for (named, id) in all.iter().filter_map(|(named, id)| Some((named, (*id)?))) {
         let Named { name, .. } = named;
-        match fit(&mut snapshot, id, signer).await? {
+        match Fit::of(signer, key_in_force(&mut snapshot, id).await?.as_ref()) {
             Fit::Same | Fit::Unknown => {}
             Fit::AnotherName(before) => found.push(format!(
                 "the history of “{name}” ({id}) has checkpoints of {before}: those of another name or port don't verify, so set COUNTERSIGN_ORIGIN to it again, or see `countersign rotate-secret --help`"
@@ -318,7 +318,10 @@ async fn organization(database: &mut AsItIs, what: &str, id: OrganizationId, sig
         let mut snapshot = database.snapshot().await?;
         // Which key is in force is told with the secret. Under another key its checkpoint can't verify.
         let signer = match signer {
-            Some(signer) => (fit(&mut snapshot, id, signer).await? == Fit::Same).then_some(signer),
+            Some(signer) => {
+                let in_force = key_in_force(&mut snapshot, id).await?;
+                (Fit::of(signer, in_force.as_ref()) == Fit::Same).then_some(signer)
+            }
             None => None,
         };
         inspect(&mut snapshot, id, signer).await

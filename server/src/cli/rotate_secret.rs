@@ -10,7 +10,7 @@
 
 use super::{StartError, next_secret, open};
 use crate::{
-    action::{ActionError, Fit, RoadError, checkpoint_signer, fit},
+    action::{ActionError, Fit, RoadError, checkpoint_signer, key_in_force},
     ambient::Ambient,
     config::Config,
     secret::{SecretError, ServerSecret, sync_folder},
@@ -91,8 +91,16 @@ pub enum RotateError {
 struct Exchange {
     before: ServerSecret,
     new: ServerSecret,
-    /// Which file becomes which in the end; nothing, where the operator keeps the secret, or has exchanged it.
-    files: Option<(PathBuf, PathBuf)>,
+    /// Nothing, where the operator keeps the secret, or has exchanged it.
+    files: Option<Files>,
+}
+
+/// Which file becomes which in the end.
+struct Files {
+    next: PathBuf,
+    own: PathBuf,
+    /// Whether the new secret is in its file already: it broke off before.
+    is_kept: bool,
 }
 
 impl Exchange {
@@ -102,9 +110,10 @@ impl Exchange {
             if config.secret.is_some() {
                 return Err(RotateError::Given.into());
             }
-            let new = ServerSecret::read(&next).map_err(RotateError::from)?;
-            let new = new.unwrap_or_else(|| ServerSecret::random(&Ambient::of_this_machine()));
-            return Ok(Self { before: read(&own)?, new, files: Some((next, own)) });
+            let kept = ServerSecret::read(&next).map_err(RotateError::from)?;
+            let (before, is_kept) = (read(&own)?, kept.is_some());
+            let new = kept.unwrap_or_else(|| ServerSecret::random(&Ambient::of_this_machine()));
+            return Ok(Self { before, new, files: Some(Files { next, own, is_kept }) });
         };
         let new = match &config.secret {
             Some(text) => ServerSecret::parse(text.expose_secret())?,
@@ -117,7 +126,7 @@ impl Exchange {
     /// Keeps the new one where it is found again, before anything is signed by it.
     fn keep_new(&self) -> Result<(), SecretError> {
         match &self.files {
-            Some((next, _)) if !next.exists() => self.new.write(next),
+            Some(Files { next, is_kept: false, .. }) => self.new.write(next),
             _ => Ok(()),
         }
     }
@@ -147,13 +156,13 @@ pub(super) async fn rotate_secret(
     let outcome = carry_out(&services, &exchange, answers, words).await;
     services.storage.close().await;
     let histories = outcome?;
-    if let Some((next, own)) = &exchange.files {
+    if let Some(Files { next, own, .. }) = &exchange.files {
         fs::rename(next, own)
             .and_then(|()| sync_folder(&config.data_dir))
             .map_err(|source| RotateError::Replace { path: next.clone(), source })?;
     }
     let place = match &exchange.files {
-        Some((_, own)) => format!("the new one is in {}", own.display()),
+        Some(files) => format!("the new one is in {}", files.own.display()),
         None => "the new one was in its place already".to_owned(),
     };
     Ok(format!(
@@ -176,8 +185,9 @@ async fn carry_out(
     let all = organizations::active(&mut db).await?;
     let mut strangers = Vec::new();
     for organization in &all {
-        let is_done = fit(&mut db, *organization, services.road.signer()).await? == Fit::Same;
-        if !is_done && !matches!(fit(&mut db, *organization, &before).await?, Fit::Same | Fit::AnotherName(_)) {
+        let in_force = key_in_force(&mut db, *organization).await?;
+        let is_done = Fit::of(services.road.signer(), in_force.as_ref()) == Fit::Same;
+        if !is_done && !matches!(Fit::of(&before, in_force.as_ref()), Fit::Same | Fit::AnotherName(_)) {
             strangers.push(*organization);
         }
     }

@@ -5,7 +5,7 @@ mod api_body;
 
 use crate::{
     blessed::assert_bytes_committed,
-    targets::{assertion_input, cases, named},
+    targets::{assertion, cases, named},
 };
 use app::action::{
     bytes::Bytes,
@@ -104,7 +104,7 @@ fn cose_key() -> Seeds {
 fn assertion() -> Seeds {
     let signed = cases::SIGNED.iter().enumerate().map(|(number, signed)| {
         let input =
-            |signature: &[u8]| assertion_input(u8::try_from(number).unwrap(), &signed.authenticator_data, &signed.client_data, signature);
+            |signature: &[u8]| assertion::input(u8::try_from(number).unwrap(), &signed.authenticator_data, &signed.client_data, signature);
         let name = format!("{number}-{}", signed.key.algorithm().to_string().to_lowercase());
         let cut = &signed.signature[..signed.signature.len() - 1];
         [(name.clone(), input(&signed.signature)), (format!("{name}-cut"), input(cut))]

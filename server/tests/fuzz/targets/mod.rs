@@ -3,7 +3,7 @@
 
 mod action_document;
 mod api_body;
-mod assertion;
+pub mod assertion;
 mod authenticator_data;
 pub mod cases;
 mod client_data;
@@ -12,8 +12,6 @@ mod forwarded_for;
 mod history_line;
 pub mod json;
 mod recovery_code;
-
-pub use assertion::input as assertion_input;
 
 /// One format.
 #[derive(Debug)]
