@@ -18,6 +18,7 @@ pub mod limits;
 pub mod organizations;
 pub mod outbox;
 pub mod permissions;
+mod readers;
 pub mod registrations;
 pub mod sessions;
 pub mod state;
@@ -27,6 +28,7 @@ pub mod users;
 mod writer;
 
 use app::domain::time::Timestamp;
+use readers::{Reader, Readers};
 use sqlx::{
     Any, AnyConnection, AnyPool, AssertSqlSafe, Connection as _, Database, Sqlite,
     any::{AnyArguments, AnyPoolOptions, install_default_drivers},
@@ -186,7 +188,32 @@ impl std::fmt::Display for DatabaseUrl {
 pub type Connection = AnyConnection;
 
 /// One of the pool's, given back when it is dropped.
-pub type PooledConnection = PoolConnection<Any>;
+pub struct PooledConnection(Pooled);
+
+enum Pooled {
+    Reader(Reader),
+    OfServer(PoolConnection<Any>),
+}
+
+impl Deref for PooledConnection {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        match &self.0 {
+            Pooled::Reader(reader) => reader,
+            Pooled::OfServer(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for PooledConnection {
+    fn deref_mut(&mut self) -> &mut Connection {
+        match &mut self.0 {
+            Pooled::Reader(reader) => reader,
+            Pooled::OfServer(connection) => connection,
+        }
+    }
+}
 
 /// Several statements, all of them or none: dropped without [`commit`], it leaves nothing behind.
 pub struct Transaction(Kind);
@@ -221,13 +248,14 @@ impl DerefMut for Transaction {
 /// What brings the schema of any database up to date.
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
-/// The pools of connections.
+/// The connections.
 #[derive(Clone)]
-pub struct Storage {
-    /// On SQLite, they only read.
-    pool: AnyPool,
-    /// SQLite's.
-    writer: Option<Writer>,
+pub struct Storage(Connections);
+
+#[derive(Clone)]
+enum Connections {
+    Sqlite { readers: Readers, writer: Writer },
+    Postgres(AnyPool),
 }
 
 impl Storage {
@@ -236,7 +264,7 @@ impl Storage {
     /// PostgreSQL's.
     const CONNECTIONS: u32 = 16;
     /// SQLite's: each is a thread and a cache, and no more of them read at a time than there are processors.
-    const READERS: u32 = 8;
+    const READERS: usize = 8;
 
     /// Opens the database and brings its schema up to date.
     ///
@@ -258,12 +286,11 @@ impl Storage {
             first.close().await?;
             let writing = open_pool(&address, 1, &[SQLITE, WRITER].concat()).await?;
             MIGRATIONS.run(&writing).await?;
-            let pool = open_pool(&address, Self::READERS, &[SQLITE, READER].concat()).await?;
-            Self { pool, writer: Some(Writer::new(writing)) }
+            Self(Connections::Sqlite { readers: Readers::new(address, Self::READERS)?, writer: Writer::new(writing) })
         } else {
             let pool = open_pool(&address, Self::CONNECTIONS, POSTGRES).await?;
             MIGRATIONS.run(&pool).await?;
-            Self { pool, writer: None }
+            Self(Connections::Postgres(pool))
         };
         if history::lacks_roots(&mut *storage.connection().await?).await? {
             let mut transaction = storage.begin().await?;
@@ -283,7 +310,10 @@ impl Storage {
     /// # Errors
     /// When none is free in time.
     pub async fn connection(&self) -> Result<PooledConnection, StorageError> {
-        Ok(self.pool.acquire().await?)
+        Ok(PooledConnection(match &self.0 {
+            Connections::Sqlite { readers, .. } => Pooled::Reader(readers.get().await?),
+            Connections::Postgres(pool) => Pooled::OfServer(pool.acquire().await?),
+        }))
     }
 
     /// Begins a transaction that will write. On SQLite, those that come at the same time are committed together.
@@ -291,16 +321,19 @@ impl Storage {
     /// # Errors
     /// When no connection is free, or the lock isn't, in time.
     pub async fn begin(&self) -> Result<Transaction, StorageError> {
-        Ok(Transaction(match &self.writer {
-            Some(writer) => Kind::Shared(writer.begin().await?),
-            None => Kind::Own(self.pool.begin().await?),
+        Ok(Transaction(match &self.0 {
+            Connections::Sqlite { writer, .. } => Kind::Shared(writer.begin().await?),
+            Connections::Postgres(pool) => Kind::Own(pool.begin().await?),
         }))
     }
 
     /// How many connections are in use, and how many are open and wait. SQLite's writer isn't counted: there is one.
     pub fn connections(&self) -> (u32, u32) {
-        let idle = u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX);
-        (self.pool.size().saturating_sub(idle), idle)
+        let (open, idle) = match &self.0 {
+            Connections::Sqlite { readers, .. } => readers.count(),
+            Connections::Postgres(pool) => (pool.size(), u32::try_from(pool.num_idle()).unwrap_or(u32::MAX)),
+        };
+        (open.saturating_sub(idle), idle)
     }
 
     /// Whether the database answers.
@@ -308,16 +341,20 @@ impl Storage {
     /// # Errors
     /// When it doesn't.
     pub async fn ping(&self) -> Result<(), StorageError> {
-        sqlx::query("SELECT 1").execute(&self.pool).await?;
+        sqlx::query("SELECT 1").execute(&mut *self.connection().await?).await?;
         Ok(())
     }
 
     /// Ends all connections.
     pub async fn close(&self) {
-        if let Some(writer) = &self.writer {
-            writer.close().await;
+        match &self.0 {
+            Connections::Sqlite { readers, writer } => {
+                // Whoever closes last puts the log into the file.
+                readers.close().await;
+                writer.close().await;
+            }
+            Connections::Postgres(pool) => pool.close().await,
         }
-        self.pool.close().await;
     }
 }
 
@@ -325,7 +362,9 @@ impl Storage {
 const SQLITE: &[&str] = &["PRAGMA busy_timeout = 5000", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"];
 /// After so many pages, of 4 kB, what is in the log goes into the database's file. A page that was written many times goes there once, so
 /// seldom costs less than often; and it takes as long to start again after a crash.
-const WRITER: &[&str] = &["PRAGMA foreign_keys = ON", "PRAGMA wal_autocheckpoint = 8000"];
+///
+/// What savepoints remember is kept in memory: it would be written into a temporary file otherwise, as often as the log is written.
+const WRITER: &[&str] = &["PRAGMA foreign_keys = ON", "PRAGMA wal_autocheckpoint = 8000", "PRAGMA temp_store = MEMORY"];
 /// A cache of 1 MB: behind it are those of the operating system, which all of them share.
 const READER: &[&str] = &["PRAGMA query_only = ON", "PRAGMA cache_size = -1000"];
 const POSTGRES: &[&str] = &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"];
