@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "./support/fixtures.ts";
 import { readKitCode, renderPdf } from "./support/kit.ts";
-import { STATES } from "./support/states.ts";
+import { reach, STATES } from "./support/states.ts";
 import { comeToKit, giveAccount } from "./support/wizard.ts";
 
 // Not a test: takes every page in every state, on a phone and on a desktop, light and dark, for people to look at.
@@ -12,9 +12,9 @@ const FOLDER = join(import.meta.dirname, "screenshots");
 const DEVICES = { phone: { width: 390, height: 844 }, desktop: { width: 1280, height: 800 } } as const;
 
 STATES.forEach((state, index) => {
-  test(state.name, async ({ page, server, mail, office, staff, person, passkey, trouble, startServer }) => {
-    await page.emulateMedia({ reducedMotion: "reduce" });
-    await state.reach({ page, server, mail, office, staff, person, passkey, trouble, startServer });
+  test(state.name, async ({ page: first, server, mail, office, staff, person, passkey, trouble, startServer, anotherBrowser }) => {
+    await first.emulateMedia({ reducedMotion: "reduce" });
+    const page = await reach(state, { page: first, server, mail, office, staff, person, passkey, trouble, startServer, anotherBrowser });
     const name = `${String(index + 1).padStart(2, "0")}-${state.name.replace(/[^a-z]+/g, "-")}`;
     for (const [device, size] of Object.entries(DEVICES)) {
       await page.setViewportSize(size);

@@ -1,11 +1,11 @@
-import type { Page } from "@playwright/test";
+import type { BrowserContextOptions, Page } from "@playwright/test";
 import { expect } from "@playwright/test";
 import type { Office, Staff } from "./fixtures.ts";
 import { groupFields, misread, group, readKitCode } from "./kit.ts";
 import { newKey } from "./keys.ts";
 import { enterAs, fillNewProgram, fillNewUser, invite, newColleague, pick, review, reviewRefused, sign, unique } from "./office.ts";
 import { withoutWebAssembly } from "./old.ts";
-import { strayPasskey, failingCreate, withoutWebAuthn, type Authenticator } from "./passkey.ts";
+import { Authenticator, strayPasskey, failingCreate, withoutWebAuthn } from "./passkey.ts";
 import type { Person } from "./person.ts";
 import type { Server, ServerOptions } from "./server.ts";
 import { findCode, type MailServer } from "./smtp.ts";
@@ -41,12 +41,28 @@ export interface Stage {
   readonly passkey: Authenticator;
   readonly trouble: Trouble;
   readonly startServer: (options: ServerOptions) => Promise<Server>;
+  readonly anotherBrowser: (options?: BrowserContextOptions) => Promise<Page>;
 }
 
 /** A page in one of the states that a person may see it in. */
 export interface State {
   readonly name: string;
   readonly reach: (stage: Stage) => Promise<void>;
+  /** Whether what is done to the server would disturb others that use it. */
+  readonly hasItsOwnServer?: boolean;
+}
+
+/** Gets a page into a state. Returns the page, which is another one where the server is. */
+export async function reach(state: State, stage: Stage): Promise<Page> {
+  if (state.hasItsOwnServer !== true) {
+    await state.reach(stage);
+    return stage.page;
+  }
+  const server = await stage.startServer({ smtpPort: stage.mail.port });
+  const page = await stage.anotherBrowser({ baseURL: server.origin });
+  await page.emulateMedia({ reducedMotion: "reduce" });
+  await state.reach({ ...stage, server, page, passkey: await Authenticator.in(page) });
+  return page;
 }
 
 /** To the page that asks for the kit. Returns the kit's code. */
@@ -72,6 +88,13 @@ async function breakGlass({ page, mail, person, passkey, server }: Stage): Promi
   const { email } = newColleague(person);
   await invite(page, passkey, email);
   const done = await server.command(["break-glass", "--user", email, "--organization", organization], `${email}\n`);
+  expect(done.code, done.stderr).toBe(0);
+}
+
+/** An organization whose server got another secret: entry 1. */
+async function rotateSecret({ page, mail, person, passkey, server }: Stage): Promise<void> {
+  await createOrganization(page, mail, person, passkey);
+  const done = await server.whileDown(() => server.command(["rotate-secret"], "rotate\n"));
   expect(done.code, done.stderr).toBe(0);
 }
 
@@ -470,6 +493,24 @@ export const STATES: readonly State[] = [
       await breakGlass(stage);
       await open(stage.page, "/org/history/2");
       await expect(stage.page.locator(".entry-words.loud")).toBeVisible();
+    },
+  },
+  {
+    name: "history, a change of the server's key",
+    hasItsOwnServer: true,
+    reach: async (stage) => {
+      await rotateSecret(stage);
+      await open(stage.page, "/org/history");
+      await expect(stage.page.locator(".entry.loud")).toBeVisible();
+    },
+  },
+  {
+    name: "history entry, a change of the server's key",
+    hasItsOwnServer: true,
+    reach: async (stage) => {
+      await rotateSecret(stage);
+      await open(stage.page, "/org/history/1");
+      await expect(stage.page.locator(".entry-verdict")).toHaveText("Verified in this browser");
     },
   },
   {

@@ -3,7 +3,7 @@ import type { Locator, Page } from "@playwright/test";
 import { expect, test } from "../support/fixtures.ts";
 import { group, groupFields, readKitCode } from "../support/kit.ts";
 import { dialogOn, enterAs, newColleague, unique } from "../support/office.ts";
-import { STATES } from "../support/states.ts";
+import { reach, STATES } from "../support/states.ts";
 import {
   activate,
   alertOn,
@@ -35,9 +35,9 @@ async function complaints(page: Page, scheme: (typeof SCHEMES)[number]): Promise
 }
 
 for (const state of STATES) {
-  test(`${state.name}: axe finds nothing, narrow and wide, light and dark; nothing sticks out`, async ({ page, server, mail, office, staff, person, passkey, trouble, startServer }) => {
-    await page.emulateMedia({ reducedMotion: "reduce" });
-    await state.reach({ page, server, mail, office, staff, person, passkey, trouble, startServer });
+  test(`${state.name}: axe finds nothing, narrow and wide, light and dark; nothing sticks out`, async ({ page: first, server, mail, office, staff, person, passkey, trouble, startServer, anotherBrowser }) => {
+    await first.emulateMedia({ reducedMotion: "reduce" });
+    const page = await reach(state, { page: first, server, mail, office, staff, person, passkey, trouble, startServer, anotherBrowser });
 
     await expect(page).toHaveTitle(/Countersign/);
     await expect(page.getByRole("heading", { level: 1 })).toHaveCount(1);
