@@ -17,9 +17,11 @@ CARGO_CYCLONEDX := 0.5.9
 TOOLS := $(CURDIR)/.tools
 export PATH := $(TOOLS)/bin:$(TOOLS)/node_modules/.bin:$(PATH)
 
+# cargo-leptos brings OpenSSL's source along. Where the system has it, it needn't be compiled.
+SYSTEM_OPENSSL := $(shell pkg-config --exists openssl 2>/dev/null && echo OPENSSL_NO_VENDOR=1)
 # The tools only have to work, not to be fast: built without optimisation they are there in a fraction of the time.
 BUILD_TOOL := CARGO_TARGET_DIR=$(TOOLS)/target CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
-	CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 cargo install --locked --root $(TOOLS)
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_DEBUG=0 $(SYSTEM_OPENSSL) cargo install --locked --root $(TOOLS)
 
 SERVER := target/release/countersign
 # Newer than everything it is built from, or it is built again. cargo-leptos alone would optimise and compress every time.
