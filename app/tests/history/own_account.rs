@@ -14,8 +14,9 @@ use app::{
         client_data::ClientDataError,
         document::{self, Document},
         history::{
-            entry::{BreakGlass, PasskeyProof, RecoveryKeyProof, SignedAction, SignedRecovery, Statement, What, break_glass_message},
+            entry::{PasskeyProof, RecoveryKeyProof, SignedAction, SignedRecovery, What},
             replay::{Replay, ReplayError},
+            statement::{BreakGlass, Statement, break_glass_message},
         },
         recovery_key::{recovery_key_message, recovery_message, recovery_test_message},
         rules::Denial,

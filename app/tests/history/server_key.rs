@@ -11,8 +11,9 @@ use app::{
         challenge::{Purpose, frame},
         history::{
             checkpoint::{Checkpoint, CheckpointError},
-            entry::{BreakGlass, Entry, KeyChange, KeyStatement, ServerKey, What, break_glass_message, key_change_message},
+            entry::{Entry, What},
             replay::{FinishError, Replay, ReplayError},
+            statement::{BreakGlass, KeyChange, KeyStatement, ServerKey, break_glass_message, key_change_message},
         },
     },
     domain::id::OrganizationId,

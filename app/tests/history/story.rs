@@ -10,13 +10,11 @@ use app::{
         document::{self, Document},
         history::{
             checkpoint::{Checkpoint, CheckpointSigner},
-            entry::{
-                self, Credentials, Enrolment, Entry, Genesis, KeyChange, KeyStatement, NewSigner, Registration, SignedAction, What,
-                key_change_message,
-            },
+            entry::{self, Credentials, Enrolment, Entry, Genesis, NewSigner, Registration, SignedAction, What},
             reader::created,
             replay::{FinishError, Replay, ReplayError},
             state::State,
+            statement::{KeyChange, KeyStatement, key_change_message},
         },
     },
     domain::{

@@ -7,7 +7,10 @@ use app::{
     action::{
         bytes::Bytes,
         change::UserRef,
-        history::entry::{self, BreakGlass, Entry, Statement, What, break_glass_message},
+        history::{
+            entry::{self, Entry, What},
+            statement::{BreakGlass, Statement, break_glass_message},
+        },
     },
     domain::{time::Timestamp, user::UserStatus},
     rpc::change::Invitation,

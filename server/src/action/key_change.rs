@@ -11,7 +11,8 @@ use app::{
         bytes::Bytes,
         history::{
             checkpoint::CheckpointSigner,
-            entry::{self, Entry, KeyChange, KeyStatement, ServerKey, What, key_change_message, server_key},
+            entry::{self, Entry, What},
+            statement::{KeyChange, KeyStatement, ServerKey, key_change_message, server_key},
         },
     },
     domain::id::OrganizationId,

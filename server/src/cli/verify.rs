@@ -7,8 +7,9 @@
 use crate::action::first_bad;
 use app::action::history::{
     checkpoint::Checkpoint,
-    entry::{EntryError, ServerKey},
+    entry::EntryError,
     replay::{FinishError, PendingSignature, Replay, ReplayError},
+    statement::ServerKey,
 };
 use data_encoding::BASE64;
 use serde::Deserialize;

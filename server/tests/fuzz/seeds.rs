@@ -10,7 +10,10 @@ use crate::{
 use app::action::{
     bytes::Bytes,
     cose::PublicKey,
-    history::entry::{BreakGlass, Enrolment, Entry, Genesis, Grounds, NewSigner, SignedAction, SignedRecovery, Statement, What},
+    history::{
+        entry::{Enrolment, Entry, Genesis, Grounds, NewSigner, SignedAction, SignedRecovery, What},
+        statement::{BreakGlass, Statement},
+    },
 };
 use data_encoding::{BASE64URL_NOPAD, HEXLOWER};
 use serde_json::{Value, json};

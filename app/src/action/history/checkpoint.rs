@@ -125,7 +125,7 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::action::history::entry::server_key;
+    use crate::action::history::statement::server_key;
 
     fn checkpoint() -> Checkpoint {
         Checkpoint { organization: OrganizationId::from_bytes([1; 16]), size: 7, root: [2; 32] }

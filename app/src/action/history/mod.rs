@@ -9,7 +9,8 @@
 //!
 //! An entry is one line of canonical JSON. The lines are the leaves of a Merkle tree ([`merkle`]); a [`checkpoint`] says how
 //! many there are and what the tree's root is, signed by the server. [`replay`] goes through the lines of an export and
-//! believes nothing; [`reader`] says what a single entry shows.
+//! believes nothing; [`reader`] says what a single entry shows. What the server states in it by itself, signed by its own keys, is in
+//! [`statement`].
 
 #[cfg(feature = "ssr")]
 pub mod checkpoint;
@@ -21,3 +22,4 @@ pub mod reader;
 pub mod replay;
 #[cfg(feature = "ssr")]
 pub mod state;
+pub mod statement;

@@ -9,8 +9,9 @@
 //! What only the whole history shows isn't asked here: whether an entry is missing or comes twice, and whether the actor was
 //! active and allowed to do this at that point. `replay` asks that.
 
-use super::entry::{
-    BreakGlass, Credentials, Enrolment, Entry, EntryError, KeyChange, SignedAction, SignedRecovery, SignerKey, What, server_key,
+use super::{
+    entry::{Credentials, Enrolment, Entry, EntryError, SignedAction, SignedRecovery, SignerKey, What},
+    statement::{BreakGlass, KeyChange, server_key},
 };
 use crate::{
     action::{

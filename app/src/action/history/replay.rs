@@ -12,12 +12,13 @@
 use super::{
     checkpoint::{Checkpoint, CheckpointError},
     entry::{
-        BreakGlass, Credentials, Enrolment, Entry, EntryError, Genesis, Grounds, Hashes, KeyChange, KeyStatement, NewSigner, Registration,
-        ServerKey, SignedAction, SignedRecovery, SignerKey, SigningKey, Statement, What, server_key,
+        Credentials, Enrolment, Entry, EntryError, Genesis, Grounds, Hashes, NewSigner, Registration, SignedAction, SignedRecovery,
+        SignerKey, SigningKey, What,
     },
     merkle::Frontier,
     reader::created,
     state::{self, Chosen, Index, Permission, Program, RecoveryKey, State, User},
+    statement::{BreakGlass, KeyChange, KeyStatement, ServerKey, Statement, server_key},
 };
 use crate::{
     action::{

@@ -9,7 +9,10 @@ use crate::{
         authenticator_data::AuthenticatorData,
         bytes::Bytes,
         document::{self, Document},
-        history::entry::{BreakGlass, Credentials, Enrolment, Entry, Grounds, KeyChange, NewSigner, SignedAction, SignedRecovery, What},
+        history::{
+            entry::{Credentials, Enrolment, Entry, Grounds, NewSigner, SignedAction, SignedRecovery, What},
+            statement::{BreakGlass, KeyChange},
+        },
         key::NewKey,
         sentence::details,
     },

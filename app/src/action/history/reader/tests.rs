@@ -9,10 +9,8 @@ use crate::{
         document::{NONCE_LENGTH, VERSION, challenge, created_id},
         history::{
             checkpoint::CheckpointSigner,
-            entry::{
-                self, Genesis, Hashes, KeyStatement, PasskeyProof, RecoveryKeyProof, Registration, Statement, break_glass_message,
-                key_change_message,
-            },
+            entry::{self, Genesis, Hashes, PasskeyProof, RecoveryKeyProof, Registration},
+            statement::{KeyStatement, Statement, break_glass_message, key_change_message},
         },
         recovery_key::recovery_key_message,
     },
