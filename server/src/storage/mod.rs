@@ -280,9 +280,7 @@ impl Storage {
         let storage = if is_sqlite {
             // A pool tries for a while and doesn't say in the end what was wrong; this does.
             let mut first = AnyConnection::connect(&address).await?;
-            for setting in SQLITE {
-                sqlx::query(*setting).execute(&mut first).await?;
-            }
+            tell(&mut first, SQLITE).await?;
             first.close().await?;
             let writing = open_pool(&address, 1, &[SQLITE, WRITER].concat()).await?;
             MIGRATIONS.run(&writing).await?;
@@ -376,14 +374,17 @@ async fn open_pool(address: &str, connections: u32, settings: &[&'static str]) -
     let options = options.test_before_acquire(!address.starts_with("sqlite"));
     let options = options.after_connect(move |connection, _| {
         let settings = Arc::clone(&settings);
-        Box::pin(async move {
-            for setting in &*settings {
-                sqlx::query(*setting).execute(&mut *connection).await?;
-            }
-            Ok(())
-        })
+        Box::pin(async move { tell(connection, &settings).await })
     });
     options.connect(address).await
+}
+
+/// Tells a new connection its settings.
+async fn tell(connection: &mut Connection, settings: &[&'static str]) -> Result<(), sqlx::Error> {
+    for setting in settings {
+        sqlx::query(*setting).execute(&mut *connection).await?;
+    }
+    Ok(())
 }
 
 /// Runs a statement that removes some of what ran out before a time (`$1`), at most so many rows (`$2`); how many they were.

@@ -1,7 +1,7 @@
 //! The readers of an SQLite database. sqlx's pool asks whether a connection still answers whenever one is given back. Of a server
 //! that is worth knowing; a file doesn't go away, and the question costs as much as a statement: to SQLite's thread and back.
 
-use super::{READER, SQLITE, Storage};
+use super::{READER, SQLITE, Storage, tell};
 use deadpool::{
     Runtime,
     managed::{Manager, Metrics, Object, Pool, PoolError, RecycleError, RecycleResult},
@@ -23,9 +23,8 @@ impl Manager for Opening {
 
     async fn create(&self) -> Result<AnyConnection, sqlx::Error> {
         let mut reader = AnyConnection::connect(&self.address).await?;
-        for setting in SQLITE.iter().chain(READER) {
-            sqlx::query(*setting).execute(&mut reader).await?;
-        }
+        tell(&mut reader, SQLITE).await?;
+        tell(&mut reader, READER).await?;
         Ok(reader)
     }
 
