@@ -260,12 +260,12 @@ async fn judge_key(services: &Services, db: &mut Connection, waiting: &Waiting, 
     }
 }
 
-/// Lets only the owner of a credential on who is expected.
+/// Lets only the owner of a credential on who is expected, if somebody is.
 async fn check_expected(services: &Services, db: &mut Connection, whom: Actor, expected: Option<&Expected>) -> Result<(), Refusal> {
+    let Some(expected) = expected else { return Ok(()) };
     let user = users::find(db, whom.organization, whom.user).await.map_err(|error| services.storage_failed(error))?.ok_or_else(unknown)?;
-    let is_expected = expected.is_none_or(|expected| {
-        expected.organization == user.organization && expected.email.as_ref().is_none_or(|email| email.key() == user.email.key())
-    });
+    let is_expected =
+        expected.organization == user.organization && expected.email.as_ref().is_none_or(|email| email.key() == user.email.key());
     if is_expected { Ok(()) } else { Err(unknown()) }
 }
 
