@@ -26,7 +26,7 @@ BUILD_TOOL := CARGO_TARGET_DIR=$(TOOLS)/target CARGO_PROFILE_RELEASE_LTO=off CAR
 SERVER := target/release/countersign
 # Newer than everything it is built from, or it is built again. cargo-leptos alone would optimise and compress every time.
 BUILT := target/release/.built
-SOURCES := $(shell find app frontend public server style Cargo.toml Cargo.lock rust-toolchain.toml -type f -not -path 'server/tests/*' -not -path 'server/examples/*' -not -path 'server/benches/*' -not -path 'server/fuzz/*' -not -path 'app/tests/*')
+SOURCES := $(shell find .cargo app frontend public server style Cargo.toml Cargo.lock rust-toolchain.toml -type f -not -path 'server/tests/*' -not -path 'server/examples/*' -not -path 'server/benches/*' -not -path 'server/fuzz/*' -not -path 'app/tests/*')
 
 .PHONY: help run build test lint unit fuzz end2end size bench screenshots audit sbom scan clean
 

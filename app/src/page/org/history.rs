@@ -55,12 +55,14 @@ fn Listing(viewer: Viewer, page: HistoryPage, before: Option<u64>) -> impl IntoV
     let checkpoint = page.checkpoint.clone();
     let newest = newest(before, &page);
     let way = way(newest, &page);
-    let fingerprints = page.lines.iter().map(|line| challenge(line).map(|challenge| document::fingerprint(&challenge))).collect();
+    let fingerprints: Vec<_> = page.lines.iter().map(|line| challenge(line).map(|challenge| document::fingerprint(&challenge))).collect();
     let entries = if page.lines.is_empty() {
         view! { <p class="empty">"There is nothing before this entry. " <a href=Place::History.path()>"Go to the newest"</a></p> }
             .into_any()
     } else {
-        view! { <VerifiedEntries page fingerprints organization newest /> }.into_any()
+        let unverified = page.lines.iter().map(|_| RwSignal::new(None)).collect::<Vec<_>>();
+        let entries = list(&page, &fingerprints, &unverified, newest);
+        view! { <VerifiedEntries page fingerprints organization newest>{entries}</VerifiedEntries> }.into_any()
     };
     view! {
         <Frame viewer title="History" current=Place::History action=Some(action.into_any())>
@@ -171,7 +173,8 @@ pub(super) fn challenge(line: &str) -> Option<[u8; 32]> {
     None
 }
 
-/// The entries, and what this browser found out about them.
+/// The entries, and what this browser found out about them. They are shown anew from the lines that it verifies: so nobody
+/// reads what the server made of other ones.
 #[island]
 fn VerifiedEntries(
     /// The entries and all that is needed to verify them.
@@ -182,17 +185,15 @@ fn VerifiedEntries(
     organization: OrganizationId,
     /// Which number the first of them must have.
     newest: u64,
+    /// The entries as the server shows them, until then.
+    children: Children,
 ) -> impl IntoView {
     let verdicts: Vec<RwSignal<Option<Verdict>>> = page.lines.iter().map(|_| RwSignal::new(None)).collect();
-    let mut index = newest;
-    let mut rows = Vec::with_capacity(page.lines.len());
-    for ((line, fingerprint), verdict) in page.lines.iter().zip(&fingerprints).zip(&verdicts) {
-        rows.push(row(index, line, fingerprint.as_deref(), &page.passkeys, *verdict));
-        index = index.wrapping_sub(1);
-    }
     let report = RwSignal::new(Report::NotYet);
+    let alive = RwSignal::new(false);
     let stored = StoredValue::new((page, fingerprints, verdicts));
     react(Box::new(move || {
+        alive.set(true);
         report.set(Report::Verifying);
         spawn_local(async move {
             let (page, fingerprints, verdicts) = stored.get_value();
@@ -205,12 +206,31 @@ fn VerifiedEntries(
             report.set(Report::of(&verdicts));
         });
     }));
+    let mut served = Some(children());
+    let entries = move || {
+        if alive.get() {
+            Either::Right(stored.with_value(|(page, fingerprints, verdicts)| list(page, fingerprints, verdicts, newest)))
+        } else {
+            Either::Left(view! { <div>{served.take()}</div> })
+        }
+    };
     view! {
         <p class="report" class:broken=move || matches!(report.get(), Report::Broken(..)) role="status">
             {move || report.get().words()}
         </p>
-        <ol class="entries">{rows}</ol>
+        {entries}
     }
+}
+
+/// The entries from `newest` downwards, each with its fingerprint and the place for its verdict.
+fn list(page: &HistoryPage, fingerprints: &[Option<String>], verdicts: &[RwSignal<Option<Verdict>>], newest: u64) -> AnyView {
+    let mut index = newest;
+    let mut rows = Vec::with_capacity(page.lines.len());
+    for ((line, fingerprint), verdict) in page.lines.iter().zip(fingerprints).zip(verdicts) {
+        rows.push(row(index, line, fingerprint.as_deref(), &page.passkeys, *verdict));
+        index = index.wrapping_sub(1);
+    }
+    view! { <ol class="entries">{rows}</ol> }.into_any()
 }
 
 /// How far the verification of a page is, for its line on top.

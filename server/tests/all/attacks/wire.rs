@@ -86,7 +86,7 @@ async fn answer(address: SocketAddr, bytes: &[u8]) -> Answer {
             (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
         })
         .collect();
-    Answer { status, headers, body: body.as_bytes().to_vec() }
+    Answer::new(status, headers, body.as_bytes().to_vec())
 }
 
 /// The status of each answer on a connection.

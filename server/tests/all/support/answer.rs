@@ -6,7 +6,10 @@ use app::{
 };
 use axum::{
     body::Body,
-    http::{HeaderMap, Response, StatusCode, header::LOCATION},
+    http::{
+        HeaderMap, Response, StatusCode,
+        header::{CONTENT_TYPE, LOCATION},
+    },
 };
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
@@ -33,8 +36,18 @@ pub struct Answer {
 impl Answer {
     pub async fn read(response: Response<Body>) -> Self {
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("the whole body arrives").to_bytes().to_vec();
-        Self { status: parts.status, headers: parts.headers, body }
+        Self::new(parts.status, parts.headers, body.collect().await.expect("the whole body arrives").to_bytes().to_vec())
+    }
+
+    /// A page is what people read: without the marks by which its script finds its places (`<!>`).
+    pub fn new(status: StatusCode, headers: HeaderMap, body: Vec<u8>) -> Self {
+        let is_page = headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+        let body = match String::from_utf8(body) {
+            Ok(text) if is_page => text.replace("<!>", "").into_bytes(),
+            Ok(text) => text.into_bytes(),
+            Err(error) => error.into_bytes(),
+        };
+        Self { status, headers, body }
     }
 
     pub fn text(&self) -> &str {
