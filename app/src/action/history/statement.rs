@@ -1,6 +1,5 @@
 //! What the server states in a history by itself, signed by its own keys: a break-glass, and a change of its key.
 
-use super::entry::EntryError;
 use crate::{
     action::{
         bytes::Bytes,
@@ -45,8 +44,8 @@ impl Statement {
     ///
     /// # Errors
     /// Never in practice: there is nothing in it that JSON can't say.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
-        serde_json_canonicalizer::to_vec(self).map_err(|error| EntryError::Malformed(error.to_string()))
+    pub fn to_bytes(&self) -> Result<Vec<u8>, DocumentError> {
+        serde_json_canonicalizer::to_vec(self).map_err(|error| DocumentError::Malformed(error.to_string()))
     }
 }
 
@@ -82,8 +81,8 @@ impl KeyStatement {
     ///
     /// # Errors
     /// Never in practice: there is nothing in it that JSON can't say.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, EntryError> {
-        serde_json_canonicalizer::to_vec(self).map_err(|error| EntryError::Malformed(error.to_string()))
+    pub fn to_bytes(&self) -> Result<Vec<u8>, DocumentError> {
+        serde_json_canonicalizer::to_vec(self).map_err(|error| DocumentError::Malformed(error.to_string()))
     }
 }
 
