@@ -24,6 +24,26 @@ pub struct BreakGlass {
     pub signature: Bytes,
 }
 
+impl BreakGlass {
+    /// The statement.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub fn statement(&self) -> Result<Statement, DocumentError> {
+        read_statement(&self.statement)
+    }
+
+    /// What the server must have signed.
+    pub fn message(&self) -> Vec<u8> {
+        break_glass_message(&self.statement.0)
+    }
+}
+
+/// What the server signs for a break-glass: the statement, framed.
+pub fn break_glass_message(statement: &[u8]) -> Vec<u8> {
+    frame(Purpose::BreakGlass, statement)
+}
+
 /// Whom a break-glass is about, and at which place of which history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -45,7 +65,7 @@ impl Statement {
     /// # Errors
     /// Never in practice: there is nothing in it that JSON can't say.
     pub fn to_bytes(&self) -> Result<Vec<u8>, DocumentError> {
-        serde_json_canonicalizer::to_vec(self).map_err(|error| DocumentError::Malformed(error.to_string()))
+        write_statement(self)
     }
 }
 
@@ -82,7 +102,7 @@ impl KeyStatement {
     /// # Errors
     /// Never in practice: there is nothing in it that JSON can't say.
     pub fn to_bytes(&self) -> Result<Vec<u8>, DocumentError> {
-        serde_json_canonicalizer::to_vec(self).map_err(|error| DocumentError::Malformed(error.to_string()))
+        write_statement(self)
     }
 }
 
@@ -110,28 +130,9 @@ pub fn key_change_message(statement: &[u8]) -> Vec<u8> {
     frame(Purpose::KeyChange, statement)
 }
 
-/// A key of the server: by it checkpoints count, and what the server says in history by itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerKey {
-    /// Of how many entries on: those of shorter histories are by the key before.
-    pub from: u64,
-    /// In C2SP's form `name+hash+base64`.
-    pub key: String,
-}
-
-impl BreakGlass {
-    /// The statement.
-    ///
-    /// # Errors
-    /// When it can't be read.
-    pub fn statement(&self) -> Result<Statement, DocumentError> {
-        read_statement(&self.statement)
-    }
-
-    /// What the server must have signed.
-    pub fn message(&self) -> Vec<u8> {
-        break_glass_message(&self.statement.0)
-    }
+#[cfg(feature = "ssr")]
+fn write_statement<T: Serialize>(statement: &T) -> Result<Vec<u8>, DocumentError> {
+    serde_json_canonicalizer::to_vec(statement).map_err(|error| DocumentError::Malformed(error.to_string()))
 }
 
 fn read_statement<T: DeserializeOwned>(statement: &Bytes) -> Result<T, DocumentError> {
@@ -140,9 +141,13 @@ fn read_statement<T: DeserializeOwned>(statement: &Bytes) -> Result<T, DocumentE
     serde_json::from_str(text).map_err(|error| malformed(&error))
 }
 
-/// What the server signs for a break-glass: the statement, framed.
-pub fn break_glass_message(statement: &[u8]) -> Vec<u8> {
-    frame(Purpose::BreakGlass, statement)
+/// A key of the server: by it checkpoints count, and what the server says in history by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerKey {
+    /// Of how many entries on: those of shorter histories are by the key before.
+    pub from: u64,
+    /// In C2SP's form `name+hash+base64`.
+    pub key: String,
 }
 
 /// The Ed25519 key in C2SP's form of it, `name+hash+base64(1 ‖ key)` (`signed-note`).
