@@ -111,6 +111,19 @@ export function claimsOf(token: string): Claims {
   return { ...about, issued: Number(claims["iat"]), expires: Number(claims["exp"]) };
 }
 
+/**
+ * Looks whether the token ends so many seconds after it was asked for, at `askedAt`. The end is a part of what is signed: it is
+ * counted from when the action was prepared, and not from when it was executed, which `issued` tells and may be a second later.
+ */
+export function expectLife(token: string, seconds: number, askedAt: number): void {
+  const { issued, expires } = claimsOf(token);
+  const [asked, now] = [askedAt, Date.now()].map((time) => Math.floor(time / 1000)) as [number, number];
+  for (const [name, begin] of Object.entries({ issued, begin: expires - seconds })) {
+    expect(begin, name).toBeGreaterThanOrEqual(asked);
+    expect(begin, name).toBeLessThanOrEqual(now);
+  }
+}
+
 /** Creates somebody, who gets a mail. */
 export async function inviteByApi(boss: Caller, mail: MailServer): Promise<{ userId: string; email: string; code: string }> {
   const { email } = newPerson();

@@ -100,6 +100,7 @@ test.describe("with the keyboard alone", () => {
     await expectFocusVisible(page);
     await page.keyboard.press("Enter");
     await expectCheckMail(page);
+    await mail.next(person.email);
 
     await tabTo(page, page.getByRole("button", { name: "Send a new code" }));
     await expectFocusVisible(page);
@@ -142,6 +143,7 @@ test.describe("with the keyboard alone", () => {
     await expectFocusVisible(page);
     await page.keyboard.press("Enter");
     await expectHeading(page, "Sign in");
+    await ready(page);
     await tabTo(page, page.getByRole("button", { name: "Sign in with a passkey" }));
     await expectFocusVisible(page);
     await passkey.approve(() => page.keyboard.press("Enter"));

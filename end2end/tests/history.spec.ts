@@ -156,9 +156,12 @@ test.describe("entries that aren't what was signed", () => {
       const broken = page.locator(".verdict.broken");
       await expect(broken.first(), what).toContainText("This entry doesn't verify: ");
       await expect((place === -1 ? entries(page).last() : entries(page).nth(place)).locator(".verdict"), what).toContainText(says);
+      // Verdicts come one after the other, and the line on top when all are there.
+      const report = page.getByRole("status").filter({ hasText: /can't be what was signed/ });
+      await expect(report, what).toBeVisible();
       const [bad, good] = [await broken.count(), await page.locator(".verdict.verified").count()];
       expect(bad + good, `${what}: every entry has its verdict`).toBe(await entries(page).count());
-      await expect(page.getByRole("status").filter({ hasText: /can't be what was signed/ }), what).toContainText(`${bad} can't be what was signed`);
+      await expect(report, what).toContainText(`${bad} can't be what was signed`);
     }
   });
 

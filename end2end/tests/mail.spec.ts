@@ -196,7 +196,7 @@ test.describe("without a mail server", () => {
     await expect(page.getByRole("main")).toContainText(person.email);
     await expect(page.getByRole("main")).toContainText(/\d{4}[ \u00a0-]\d{4}[ \u00a0-]\d{4}[ \u00a0-]\d{4}/);
     const invitation = readInvitation({ text: await page.getByRole("main").innerText() });
-    expect(server.output, "the terminal says that there is a mail").toContain(person.email);
+    await expect.poll(() => server.output, "the terminal says that there is a mail").toContain(person.email);
     expect(server.output.replace(/\D/g, ""), "and where, but not what: terminals get recorded").not.toContain(invitation.code.replace(/\D/g, ""));
     // A request's id (a UUID, in colours) may have sixteen digits in a row where a code would.
     expect(server.output.replaceAll(/[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g, ""), "nor any other").not.toMatch(/\d{4}[ -]\d{4}[ -]\d{4}[ -]\d{4}/);

@@ -202,6 +202,7 @@ test.describe("the connection is cut", () => {
     await expectReceipt(page);
     await page.goto("/org/users");
     await expectUser(page, colleague.email, true);
+    await mail.next(colleague.email);
     expect(mail.to(colleague.email)).toHaveLength(1);
   });
 });

@@ -44,9 +44,12 @@ async fn a_copy_has_whatever_was_acknowledged_before(database: &TestDatabase) {
     });
     let desk = Desk::new(database.url());
     for copy in ["one.db", "two.db", "three.db"] {
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        let seen = acknowledged.lock().unwrap().len();
+        while acknowledged.lock().unwrap().len() < seen + 5 {
+            assert!(!writing.is_finished(), "whoever writes goes on");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         let before = acknowledged.lock().unwrap().clone();
-        assert!(!before.is_empty());
         let ran = desk.run(&["backup", copy]);
         assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{}", ran.stdout);
         let path = desk.path(copy);

@@ -429,6 +429,7 @@ async fn beside_a_server_that_writes_it_finds_nothing(database: &TestDatabase) {
         desk.check().assert_fine();
         // It goes on between one check and the next.
         while app.count("history").await == before {
+            assert!(!writing.is_finished(), "whoever writes goes on");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         before = app.count("history").await;

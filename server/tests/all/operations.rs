@@ -128,14 +128,14 @@ async fn it_is_ready_while_the_database_answers_and_it_was_not_asked_to_stop(dat
 async fn a_database_that_keeps_it_waiting_is_noticed_within_a_second(database: &TestDatabase) {
     let app = TestApp::init(database).await;
     let mut taken = Vec::new();
-    while let Ok(connection) = timeout(Duration::from_millis(200), app.services.storage.connection()).await {
+    while let Ok(connection) = timeout(Duration::from_secs(1), app.services.storage.connection()).await {
         taken.push(connection.unwrap());
     }
     assert_eq!(app.services.storage.connections(), (u32::try_from(taken.len()).unwrap(), 0));
     assert!(taken.len() >= 8, "{}", taken.len());
     let began = Instant::now();
     assert_eq!(app.browser().get("/health/ready").await.status, 503);
-    assert!((900..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert!((900..4500).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
     taken.clear();
     assert_eq!(app.browser().get("/health/ready").await.status, 200);
 }
@@ -285,7 +285,7 @@ async fn every_line_of_a_request_has_its_id(database: &TestDatabase) {
     for (what, answer) in [("viewer", browser.viewer().await), ("page", browser.get("/org").await)] {
         assert_eq!(answer.status, 500, "{what}: {}", answer.text());
         let id = answer.header("x-request-id").to_owned();
-        wait_for(|| of_request(&lines(&server), &id).len() >= 2).await;
+        wait_for(|| of_request(&lines(&server), &id).iter().any(|line| line["fields"]["message"] == "response failed")).await;
         let all = lines(&server);
         let own = of_request(&all, &id);
         let closing: Vec<_> = own.iter().filter(|line| line["fields"]["message"] == "response failed").collect();
@@ -432,15 +432,15 @@ async fn slow_clients_lose_their_connections(database: &TestDatabase) {
     let within = |seconds: std::ops::Range<u64>, (what, took): &(String, Duration)| {
         assert!(seconds.contains(&took.as_secs()), "it took {took:?}: {what}");
     };
-    within(14..20, &silent);
+    within(14..25, &silent);
     assert_eq!(silent.0, "");
-    within(14..20, &head);
+    within(14..25, &head);
     assert_eq!(head.0, "");
-    within(14..20, &idle);
+    within(14..25, &idle);
     assert!(idle.0.starts_with("HTTP/1.1 200") && idle.0.ends_with("ok\n"), "{}", idle.0);
-    within(29..36, &body);
+    within(29..45, &body);
     assert!(body.0.starts_with("HTTP/1.1 503"), "{}", body.0);
-    within(0..5, &large);
+    within(0..12, &large);
     assert!(large.0.starts_with("HTTP/1.1 431"), "{}", large.0);
 
     let began = Instant::now();
@@ -459,26 +459,26 @@ async fn more_connections_than_there_is_room_for_wait() {
     let origin = format!("http://localhost:{}", listener.local_addr().unwrap().port());
     let router = Router::new().route("/", get(async || "here\n"));
     tokio::spawn(listener::serve(listener, router, Room::of(2), pending()));
-    let ask = async |stream: &mut TcpStream| {
+    let ask = async |stream: &mut TcpStream, patience: Duration| {
         stream.write_all(b"GET / HTTP/1.1\r\nhost: here\r\n\r\n").await.unwrap();
         let mut answer = [0; 1024];
-        let length = timeout(Duration::from_secs(1), stream.read(&mut answer)).await.ok()?.unwrap();
+        let length = timeout(patience, stream.read(&mut answer)).await.ok()?.unwrap();
         Some(String::from_utf8_lossy(&answer[..length]).into_owned())
     };
     let (mut first, mut second, mut third) = (connect(&origin).await, connect(&origin).await, connect(&origin).await);
-    assert!(ask(&mut first).await.unwrap().ends_with("here\n"));
-    assert!(ask(&mut second).await.unwrap().ends_with("here\n"));
-    assert_eq!(ask(&mut third).await, None, "there is no place yet");
+    assert!(ask(&mut first, SOON).await.unwrap().ends_with("here\n"));
+    assert!(ask(&mut second, SOON).await.unwrap().ends_with("here\n"));
+    assert_eq!(ask(&mut third, Duration::from_secs(1)).await, None, "there is no place yet");
     drop(first);
     let mut answer = [0; 1024];
     let length = timeout(SOON, third.read(&mut answer)).await.unwrap().unwrap();
     assert!(String::from_utf8_lossy(&answer[..length]).ends_with("here\n"));
-    assert!(ask(&mut second).await.unwrap().ends_with("here\n"), "whoever had one keeps it");
+    assert!(ask(&mut second, SOON).await.unwrap().ends_with("here\n"), "whoever had one keeps it");
 }
 
 async fn when_it_stops_it_says_so_and_answers_who_is_there(database: &TestDatabase) {
     let origin = free_origin();
-    let (mut server, _folder) = start(database, &origin, &[("COUNTERSIGN_STOP_DELAY", "3")]).await;
+    let (mut server, _folder) = start(database, &origin, &[("COUNTERSIGN_STOP_DELAY", "6")]).await;
     let browser = server.browser();
     let mut under_way = begin_to_post(&origin).await;
     let idle = connect(&origin).await;
@@ -489,12 +489,12 @@ async fn when_it_stops_it_says_so_and_answers_who_is_there(database: &TestDataba
     let ready = browser.get("/health/ready").await;
     assert_eq!((ready.status.as_u16(), ready.text()), (503, "The server is stopping.\n"));
     assert_eq!(server.browser().get("/health/live").await.status, 200, "by a new connection, too");
-    assert!(began.elapsed() < Duration::from_secs(3), "it was looked at in time");
+    assert!(began.elapsed() < Duration::from_secs(6), "it was looked at in time");
     while TcpStream::connect(address(&origin)).await.is_ok() {
         assert!(began.elapsed() < SOON, "the port is closed in the end");
         sleep(Duration::from_millis(50)).await;
     }
-    assert!(began.elapsed() >= Duration::from_secs(3));
+    assert!(began.elapsed() >= Duration::from_secs(6));
     under_way.write_all(&[b'a'; 58]).await.unwrap();
     let (answer, _) = until_the_end(under_way).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "who was there before is answered: {answer}");
@@ -529,7 +529,7 @@ async fn nobody_can_keep_it_from_stopping(database: &TestDatabase) {
     });
     let (status, said) = status.await.unwrap();
     assert!(status.success(), "{said}");
-    assert!((29..40).contains(&began.elapsed().as_secs()), "{:?}: {said}", began.elapsed());
+    assert!((29..55).contains(&began.elapsed().as_secs()), "{:?}: {said}", began.elapsed());
     assert!(said.contains("some connections didn't end in time"), "{said}");
     assert!(reads.await.unwrap() > 1_000_000);
 }

@@ -28,8 +28,8 @@ async fn when_one_of_two_servers_is_killed_the_other_goes_on() {
     let elsewhere = free_origin().replace("http://localhost", "127.0.0.1");
     let other = world.server_with(database.url(), &[("COUNTERSIGN_LISTEN", elsewhere.as_str())]).await;
 
-    let load = world.load(&[&killed, &other]);
     let app = TestApp::init(&database).with_origin(&world.origin).await;
+    let load = world.load(&[&killed, &other]);
     // One has mails in hand, and both execute changes.
     let in_hand = "SELECT COUNT(*) FROM outbox WHERE sent_at IS NULL AND attempts > 0 AND recipient LIKE 'guest%'";
     wait_until!(app.number(in_hand).await > 0, "the first server has a mail in hand: {}", killed.said());

@@ -86,7 +86,7 @@ fn usual(cue: &str, in_text: bool) -> Option<Say> {
 fn smtp(url: &str) -> Smtp {
     let from = "Countersign <countersign@example.org>".parse().unwrap();
     let smtp = Smtp::new(&url.into(), from, &"https://id.example.org".parse().unwrap()).unwrap();
-    let brief = Duration::from_millis(200);
+    let brief = Duration::from_secs(1);
     Smtp { patience: Patience { dialogue: brief, text: brief, farewell: brief }, ..smtp }
 }
 
