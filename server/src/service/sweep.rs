@@ -6,6 +6,7 @@ use crate::storage::{
 };
 use app::domain::time::Timestamp;
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// An organization that isn't activated by then is removed.
 const NEVER_ACTIVATED: Duration = Duration::from_hours(7 * 24);
@@ -13,6 +14,9 @@ const NEVER_ACTIVATED: Duration = Duration::from_hours(7 * 24);
 const ACTIVITY: Duration = Duration::from_hours(90 * 24);
 /// How long codes are kept after they ran out, so that whoever types one is told so.
 const OLD_CODES: Duration = Duration::from_hours(30 * 24);
+
+/// A database that takes longer for that doesn't answer any more.
+const LONGEST_STEP: Duration = Duration::from_mins(1);
 
 /// So many rows are removed in one transaction at most.
 pub const STEP: i64 = 200;
@@ -51,8 +55,8 @@ impl Remains {
     /// Removes one step's worth; how much.
     async fn remove(self, db: &mut Connection, now: Timestamp) -> Result<u64, StorageError> {
         match self {
-            // With all that they hold.
-            Self::Organizations => organizations::remove_never_activated(db, now.minus(NEVER_ACTIVATED), STEP / 10).await,
+            // With all that they hold: one at a time.
+            Self::Organizations => organizations::remove_never_activated(db, now.minus(NEVER_ACTIVATED), 1).await,
             Self::Registrations => registrations::remove_expired(db, now, STEP).await,
             Self::Codes => registrations::remove_old_codes(db, now.minus(OLD_CODES), STEP).await,
             Self::Actions => actions::remove_expired(db, now, STEP).await,
@@ -88,9 +92,12 @@ pub async fn sweep(services: &Services) -> Result<(), StorageError> {
 async fn remove_all(services: &Services, what: Remains, now: Timestamp) -> Result<u64, StorageError> {
     let mut removed = 0;
     loop {
-        let mut db = services.storage.begin().await?;
-        let step = what.remove(&mut db, now).await?;
-        commit(db).await?;
+        let step = async {
+            let mut db = services.storage.begin().await?;
+            let step = what.remove(&mut db, now).await?;
+            commit(db).await.map(|()| step)
+        };
+        let step = timeout(LONGEST_STEP, step).await.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))?;
         if step == 0 {
             return Ok(removed);
         }
