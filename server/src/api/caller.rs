@@ -82,10 +82,10 @@ impl FromRequestParts<Arc<Services>> for Caller {
         let (identity, may) = held_by_active(&mut db, actor).await.map_err(|error| ApiError::of_action(services, error))?;
         if token.last_used_at.is_none_or(|last| last.plus(NOTED) <= now) {
             drop(db);
-            let mut db = services.storage.begin().await.map_err(failed)?;
-            tokens::note_use(&mut db, token.id, now).await.map_err(failed)?;
-            users::note_seen(&mut db, actor.organization, actor.user, now).await.map_err(failed)?;
-            commit(db).await.map_err(failed)?;
+            // Where nothing can be written, there is still something to read.
+            if let Err(error) = note_use(services, actor, token.id, now).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "it wasn't noted that a token was used");
+            }
         }
         if let Some(client) = parts.extensions.get::<Client>() {
             client.lines.are_about(actor);
@@ -99,6 +99,13 @@ impl FromRequestParts<Arc<Services>> for Caller {
 pub(super) fn bearer(parts: &Parts) -> Option<&str> {
     let (scheme, token) = parts.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+async fn note_use(services: &Services, actor: Actor, token: TokenId, now: Timestamp) -> Result<(), StorageError> {
+    let mut db = services.storage.begin().await?;
+    users::note_seen(&mut db, actor.organization, actor.user, now).await?;
+    tokens::note_use(&mut db, token, now).await?;
+    commit(db).await
 }
 
 /// The token's row, if there is one; whose it is stands there.

@@ -45,8 +45,8 @@ impl DatabaseSessions {
 
     async fn touch(&self, id_hash: &str, record: &Record, now: Timestamp) -> std::result::Result<(), StorageError> {
         let mut db = self.storage.begin().await?;
-        sessions::touch(&mut db, id_hash, now).await?;
         note_seen(&mut db, record, now).await?;
+        sessions::touch(&mut db, id_hash, now).await?;
         commit(db).await
     }
 }

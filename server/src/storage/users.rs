@@ -287,7 +287,8 @@ pub async fn delete(db: &mut Connection, organization: OrganizationId, id: UserI
 }
 
 /// Lets nobody else alter a user until the transaction is over. Whoever signs in notes it here before their session is written: so that
-/// is written before whatever follows, or after the transaction, when it is seen what was ended.
+/// is written before whatever follows, or after the transaction, when it is seen what was ended. Whoever alters sessions or tokens of a
+/// user, too, begins with the user: taken the other way round, two would wait for each other.
 ///
 /// # Errors
 /// When the database fails.

@@ -10,12 +10,14 @@ use app::{
     refusal::Code,
     rpc::get_started::{CodeState, Registration},
 };
+use std::time::Duration;
 
 on_both_databases!(
     without_a_database_everything_is_refused_with_a_number_to_quote,
     a_locked_database_is_refused_and_then_works_again,
     a_row_that_is_locked_while_finishing_leaves_nothing_half_done,
     a_connection_that_was_cut_is_made_anew,
+    whoever_is_known_can_read_while_nothing_can_be_written,
 );
 
 async fn without_a_database_everything_is_refused_with_a_number_to_quote(database: &TestDatabase) {
@@ -81,6 +83,26 @@ async fn a_locked_database_is_refused_and_then_works_again(database: &TestDataba
     let person = app.founder("ada@example.org").await;
     assert!(matches!(person.code_state().await, CodeState::Live { .. }));
     assert_eq!(app.mails().await.len(), 1);
+}
+
+async fn whoever_is_known_can_read_while_nothing_can_be_written(database: &TestDatabase) {
+    let app = TestApp::init(database).await;
+    let mut admin = app.admin("ada@example.org").await;
+    let browser = admin.browser.clone();
+    let caller = app.caller(&mut admin).await;
+    // It would be noted that they were here.
+    app.advance(Duration::from_mins(2));
+    let other = TestApp::init(database).await;
+    let mut lock = other.services.storage.begin().await.unwrap();
+    if database.is_postgres() {
+        sqlx::query("LOCK TABLE users IN SHARE MODE").execute(&mut *lock).await.unwrap();
+    }
+    let (page, call) = tokio::join!(browser.get("/org/users"), caller.get("/auth/users"));
+    assert_eq!(page.status, 200, "{}", page.text());
+    assert_eq!(call.status, 200, "{}", call.text());
+    let refused = browser.create_organization("bob@example.org", "Bob", "Acme").await;
+    assert_eq!(refused.refusal().code, Code::Unavailable, "{}", refused.text());
+    drop(lock);
 }
 
 async fn a_row_that_is_locked_while_finishing_leaves_nothing_half_done(database: &TestDatabase) {
