@@ -155,10 +155,12 @@ pub(super) fn organization(text: &str) -> Result<OrganizationId, ApiError> {
 )]
 pub(super) async fn init(
     State(services): State<Arc<Services>>,
+    Extension(client): Extension<Client>,
     Body(invited): Body<Invited>,
 ) -> Result<Json<RegistrationChallenge>, ApiError> {
     let organization = organization(&invited.org_id)?;
-    let (user, code) = get_started::check_code(&services, &invited.username, Some(organization), &invited.registration_code).await?;
+    let (user, code) =
+        get_started::check_code(&services, &client, &invited.username, Some(organization), &invited.registration_code).await?;
     let whom = Actor { organization: user.organization, user: user.id };
     let registration = Some(get_started::begin_elsewhere(&services, &user, code, LIFE).await?);
     let request = services.road.ask_for_credential(whom, Grounds::Invitation { registration }).await;

@@ -137,7 +137,7 @@ pub(super) async fn activate(
     organization: Option<OrganizationId>,
     typed: &str,
 ) -> Result<(), Refusal> {
-    let (user, code) = check_code(&backend.services, email, organization, typed).await?;
+    let (user, code) = check_code(&backend.services, &backend.client, email, organization, typed).await?;
     begin(backend, &user, code).await
 }
 
@@ -147,6 +147,7 @@ pub(super) async fn activate(
 /// Why it isn't, or doesn't count any more.
 pub async fn check_code(
     services: &Services,
+    client: &Client,
     email: &str,
     organization: Option<OrganizationId>,
     typed: &str,
@@ -155,7 +156,7 @@ pub async fn check_code(
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
     let failed = |error| services.storage_failed(error);
     let mut db = services.storage.begin().await.map_err(failed)?;
-    services.count_code(&mut db, &email).await?;
+    services.count_code(&mut db, &email, client.address).await?;
     let user = find_user(&mut db, &email, organization).await.map_err(failed)?;
     // As many statements for whoever isn't there, or has no code.
     let id = user.as_ref().map_or(users::NOBODY, |user| user.id);

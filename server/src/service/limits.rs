@@ -54,12 +54,15 @@ pub struct Limits {
     mails_of_one_organization: Rate,
     invitations: Rate,
     tries: Rate,
+    tries_from_network: Rate,
 }
 
 impl Limits {
     /// With these limits; zero counts as one.
     pub fn new(requests_per_minute: u32, mails_per_hour: u32, invitations_per_hour: u32) -> Self {
         let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+        // Someone who mistypes gets five tries a code; more codes than mails there can't be.
+        let tries = mails_per_hour.saturating_mul(6);
         Self {
             requests: RateLimiter::keyed(Quota::per_minute(at_least_one(requests_per_minute))),
             noted: RateLimiter::keyed(Quota::per_minute(NonZeroU32::MIN)),
@@ -69,8 +72,9 @@ impl Limits {
             // One alone leaves the others something.
             mails_of_one_organization: per_hour(mails_per_hour.div_ceil(2)),
             invitations: per_hour(invitations_per_hour),
-            // Someone who mistypes gets five tries a code; more codes than mails there can't be.
-            tries: per_hour(mails_per_hour.saturating_mul(6)),
+            tries: per_hour(tries),
+            // The same ten people. Each try costs a slow hash, whether there is such an account or not.
+            tries_from_network: per_hour(tries.saturating_mul(10)),
         }
     }
 
@@ -133,12 +137,15 @@ impl Services {
         commit(db).await.map_err(failed)
     }
 
-    /// Counts a typed code for this address, in the transaction in which it is tried.
+    /// Counts a code typed for this address from this one, in the transaction in which it is tried.
     ///
     /// # Errors
     /// How long to wait, when there were too many.
-    pub(super) async fn count_code(&self, db: &mut Connection, of: &EmailAddress) -> Result<(), Refusal> {
-        self.count(db, &format!("code {}", of.key()), self.limits.tries, "Too many codes were tried for this address.").await
+    pub(super) async fn count_code(&self, db: &mut Connection, of: &EmailAddress, from: IpAddr) -> Result<(), Refusal> {
+        self.count(db, &format!("code {}", of.key()), self.limits.tries, "Too many codes were tried for this address.").await?;
+        let AddressBlock(network) = AddressBlock::from(from);
+        let what = "Too many codes were tried from your network.";
+        self.count(db, &format!("codes from {network}"), self.limits.tries_from_network, what).await
     }
 
     /// Counts a kit that is tried for this account, whoever tries it.

@@ -4,6 +4,7 @@
 use super::{Services, get_started::CODE_TRIES};
 use crate::{
     action::Actor,
+    client::Client,
     log::SECURITY,
     storage::{
         commit,
@@ -43,10 +44,16 @@ pub(super) fn refused(purpose: Purpose, whom: &[Actor], refusal: Refusal) -> Ref
 }
 
 /// Compares what was typed, as far as it is often enough allowed.
-pub(super) async fn compare(services: &Services, email: &EmailAddress, purpose: Purpose, typed: &str) -> Result<Tried, Refusal> {
+pub(super) async fn compare(
+    services: &Services,
+    client: &Client,
+    email: &EmailAddress,
+    purpose: Purpose,
+    typed: &str,
+) -> Result<Tried, Refusal> {
     let failed = |error| services.storage_failed(error);
     let mut db = services.storage.begin().await.map_err(failed)?;
-    services.count_code(&mut db, email).await?;
+    services.count_code(&mut db, email, client.address).await?;
     let codes = registrations::live_codes(&mut db, email, purpose).await.map_err(failed)?;
     let mut ids = [registrations::NO_CODE; COMPARED];
     for (place, code) in ids.iter_mut().zip(&codes) {

@@ -97,7 +97,7 @@ pub(super) async fn offered(backend: &RequestBackend, id: CodeId) -> Result<Offe
 pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str) -> Result<(), Refusal> {
     let email = check_email(email)?;
     let typed = DeviceCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    let Tried { codes, found } = compare(&backend.services, &email, Purpose::Device, typed.symbols()).await?;
+    let Tried { codes, found } = compare(&backend.services, &backend.client, &email, Purpose::Device, typed.symbols()).await?;
     let services = &backend.services;
     let now = services.ambient.now();
     let whom: Vec<Actor> = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();

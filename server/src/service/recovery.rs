@@ -174,7 +174,7 @@ pub(super) async fn type_code(backend: &RequestBackend, email: &str, typed: &str
 pub async fn check_code(services: &Arc<Services>, client: &Client, email: &str, typed: &str) -> Result<Actor, Refusal> {
     let email = check_email(email)?;
     let typed = RegistrationCode::parse(typed).map_err(|error| Refusal::invalid(vec![complaint("code", &error)]))?;
-    let Tried { codes, found } = compare(services, &email, Purpose::Recovery, typed.digits()).await?;
+    let Tried { codes, found } = compare(services, client, &email, Purpose::Recovery, typed.digits()).await?;
     let Some((code, has_try)) = found else {
         let whom: Vec<Actor> = codes.iter().map(|code| Actor { organization: code.organization, user: code.user }).collect();
         let refusal = live_codes::refused(Purpose::Recovery, &whom, wrong_code());

@@ -24,6 +24,7 @@ use std::time::Duration;
 on_both_databases!(
     many_tries_from_everywhere_at_the_same_moment_are_no_more_than_five,
     every_road_on_which_a_code_is_typed_counts_for_the_address,
+    every_road_on_which_a_code_is_typed_counts_for_the_network,
     many_tries_at_the_same_moment_are_no_more_than_an_address_has,
     guessing_neither_locks_an_account_nor_ends_anything_of_it,
     a_kit_is_guessed_a_few_times_from_wherever,
@@ -165,6 +166,27 @@ async fn every_road_on_which_a_code_is_typed_counts_for_the_address(database: &T
         verdicts.push(road.guess(&app.browser(), "known@example.org", known.organization).await.verdict());
     }
     assert_eq!(verdicts, [refused(Code::WrongCode), refused(Code::TooMany)], "one more, and no more");
+}
+
+/// An hour's sixty tries from a network, for whatever addresses: each costs a slow hash, whether there is such an account or not.
+async fn every_road_on_which_a_code_is_typed_counts_for_the_network(database: &TestDatabase) {
+    let app = TestApp::init(database).with_mails_per_hour(1).await;
+    let organization = OrganizationId::from_bytes([7; 16]);
+    let from = |number: usize| app.browser().at(&format!("2001:db8:1:2::{number:x}"));
+    for (number, road) in Road::ALL.into_iter().cycle().take(60).enumerate() {
+        let wrong = road.guess(&from(number), &format!("user{number}@example.org"), organization).await;
+        assert_eq!(wrong.status.as_u16(), road.wrong(), "{road:?}: {}", wrong.text());
+    }
+    for road in Road::ALL {
+        let answer = road.guess(&from(100), "nobody@example.org", organization).await;
+        assert_eq!(answer.status, 429, "{road:?}: {}", answer.text());
+        assert!(answer.text().contains("Too many codes were tried from your network."), "{}", answer.text());
+    }
+    // Nobody elsewhere waits for that, for whatever address.
+    for email in ["nobody@example.org", "user1@example.org"] {
+        let other = Road::SigningUp.guess(&app.browser().at("2001:db8:1:3::1"), email, organization).await;
+        assert_eq!(other.verdict(), refused(Code::WrongCode), "{email}");
+    }
 }
 
 async fn many_tries_at_the_same_moment_are_no_more_than_an_address_has(database: &TestDatabase) {
