@@ -20,16 +20,20 @@ pub struct Rate {
 pub async fn take(db: &mut Connection, id: &str, rate: Rate, now: Timestamp) -> Result<Option<Timestamp>, StorageError> {
     let every = i64::try_from(rate.every.as_millis()).unwrap_or(i64::MAX).max(1);
     let ahead = every.saturating_mul(i64::from(rate.burst.saturating_sub(1)));
+    // Only a clock that was ahead and was set back leaves more than twice what there can be. It shall keep nobody out until then.
+    let wrong = ahead.saturating_add(every).saturating_mul(2);
     let taken: Option<(i64,)> = sqlx::query_as(
         "INSERT INTO limits (id, clear_at) VALUES ($1, $2 + $3)
-         ON CONFLICT (id) DO UPDATE SET clear_at = CASE WHEN limits.clear_at > $2 THEN limits.clear_at ELSE $2 END + $3
-         WHERE limits.clear_at <= $2 + $4
+         ON CONFLICT (id) DO UPDATE
+         SET clear_at = CASE WHEN limits.clear_at > $2 AND limits.clear_at <= $2 + $5 THEN limits.clear_at ELSE $2 END + $3
+         WHERE limits.clear_at <= $2 + $4 OR limits.clear_at > $2 + $5
          RETURNING clear_at",
     )
     .bind(id)
     .bind(now.as_millis())
     .bind(every)
     .bind(ahead)
+    .bind(wrong)
     .fetch_optional(&mut *db)
     .await?;
     if taken.is_some() {

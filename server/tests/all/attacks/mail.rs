@@ -48,6 +48,7 @@ on_both_databases!(
     strangers_keep_nobody_from_helping_a_colleague,
     many_spellings_of_an_address_are_one,
     many_addresses_are_one_network,
+    a_clock_that_was_ahead_keeps_nobody_waiting,
     the_api_sends_again_as_seldom_as_the_pages,
     an_address_that_does_not_exist_is_given_up,
 );
@@ -463,6 +464,27 @@ async fn many_addresses_are_one_network(database: &TestDatabase) {
     assert_eq!(app.count("outbox").await, 10);
     // What was refused there is nothing that was used up here.
     assert_eq!(ask(app.browser().at("2001:db8:1:3::1"), 10).await.verdict(), DONE);
+}
+
+async fn a_clock_that_was_ahead_keeps_nobody_waiting(database: &TestDatabase) {
+    let app = TestApp::init(database).with_mails_per_hour(2).await;
+    let ask = async || app.browser().create_organization("ada@example.org", "Ada", "Acme").await;
+    let now = app.services.ambient.now();
+    app.advance(Duration::from_hours(30 * 24));
+    for _ in 0..2 {
+        assert_eq!(ask().await.verdict(), DONE);
+    }
+    assert_has_to_wait(&ask().await, TO_ONE_ADDRESS);
+    app.clock.set(now);
+    for _ in 0..2 {
+        assert_eq!(ask().await.verdict(), DONE);
+    }
+    assert_has_to_wait(&ask().await, TO_ONE_ADDRESS);
+    // Clocks of several servers are never quite the same: that lets nobody have more.
+    app.advance(Duration::from_mins(1));
+    assert_has_to_wait(&ask().await, TO_ONE_ADDRESS);
+    app.clock.set(now);
+    assert_has_to_wait(&ask().await, TO_ONE_ADDRESS);
 }
 
 async fn the_api_sends_again_as_seldom_as_the_pages(database: &TestDatabase) {
