@@ -18,7 +18,10 @@ use crate::storage::{
 };
 use app::domain::time::Timestamp;
 use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 /// How long a claimed mail belongs to the worker that claimed it.
 pub const LEASE: Duration = Duration::from_secs(90);
@@ -29,7 +32,8 @@ const ROUND: Duration = Duration::from_secs(2);
 /// refuses is logged and tried again in the next round.
 pub async fn run(storage: Storage, outbox: Outbox, transport: Arc<dyn Transport>, mut shutdown: watch::Receiver<bool>) {
     while !*shutdown.borrow() {
-        match deliver_next(&storage, &outbox, &*transport).await {
+        // A database that never answers gets another try, too. By then the mail in hand is anybody's.
+        match timeout(LEASE, deliver_next(&storage, &outbox, &*transport)).await.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into())) {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the outbox can't be worked on, trying again"),
@@ -406,7 +410,7 @@ pub(super) mod tests {
         let worker = tokio::spawn(run(world.storage.clone(), world.outbox.clone(), server.clone(), stopping));
         world.queue_one().await;
         world.outbox.wake();
-        tokio::time::timeout(Duration::from_secs(10), async {
+        timeout(Duration::from_secs(10), async {
             while server.got().is_empty() || world.delivery().await.0 != Delivery::Sent {
                 sleep(Duration::from_millis(5)).await;
             }
@@ -418,6 +422,6 @@ pub(super) mod tests {
         sleep(Duration::from_millis(20)).await;
         assert!(!worker.is_finished());
         stop.send(true).unwrap();
-        tokio::time::timeout(Duration::from_secs(10), worker).await.unwrap().unwrap();
+        timeout(Duration::from_secs(10), worker).await.unwrap().unwrap();
     }
 }

@@ -47,6 +47,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::time::timeout;
 use url::Url;
 use writer::{Turn, Writer};
 
@@ -367,11 +368,24 @@ const WRITER: &[&str] = &["PRAGMA foreign_keys = ON", "PRAGMA wal_autocheckpoint
 const READER: &[&str] = &["PRAGMA query_only = ON", "PRAGMA cache_size = -1000"];
 const POSTGRES: &[&str] = &["SET lock_timeout = '5s'", "SET idle_in_transaction_session_timeout = '60s'"];
 
+/// Longer than a statement waits for a lock. What is asked of a connection that is given back is answered by then, or never.
+const LONGEST_FAREWELL: Duration = Duration::from_secs(10);
+
 async fn open_pool(address: &str, connections: u32, settings: &[&'static str]) -> Result<AnyPool, sqlx::Error> {
     let settings: Arc<[&'static str]> = settings.into();
     let options = AnyPoolOptions::new().max_connections(connections).acquire_timeout(Storage::PATIENCE);
-    // A file doesn't go away like a server does.
-    let options = options.test_before_acquire(!address.starts_with("sqlite"));
+    // A file doesn't go away like a server does, which may do so without a word: then nothing ends the connection for a quarter of an hour,
+    // and the pool itself would wait that long for an answer, with the connection's place taken.
+    let options = if address.starts_with("sqlite") {
+        options.test_before_acquire(false)
+    } else {
+        options.after_release(|connection, _| {
+            Box::pin(async move {
+                let answered = timeout(LONGEST_FAREWELL, connection.ping()).await;
+                answered.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map(|()| true)
+            })
+        })
+    };
     let options = options.after_connect(move |connection, _| {
         let settings = Arc::clone(&settings);
         Box::pin(async move { tell(connection, &settings).await })

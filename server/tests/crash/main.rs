@@ -29,5 +29,6 @@ mod full_disk;
 mod kill;
 mod lost_postgres;
 mod proxy;
+mod silent;
 mod two_servers;
 mod world;

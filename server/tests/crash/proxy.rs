@@ -1,6 +1,9 @@
 //! Stands between the server and PostgreSQL, and cuts the connection when the commit of a certain action has gone through.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    future::pending,
+    sync::{Arc, Mutex},
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixStream},
@@ -25,6 +28,8 @@ struct State {
     armed: Option<(String, Cut)>,
     cuts: usize,
     is_closed: bool,
+    /// How often it fell silent.
+    silences: usize,
 }
 
 pub struct Proxy {
@@ -50,16 +55,23 @@ impl Proxy {
         let all = Arc::clone(&connections);
         accepting.spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if shared.lock().unwrap().is_closed {
-                    continue;
-                }
+                let born = {
+                    let state = shared.lock().unwrap();
+                    if state.is_closed {
+                        continue;
+                    }
+                    state.silences
+                };
                 let (target, state) = (Arc::clone(&target), Arc::clone(&shared));
                 all.lock().await.spawn(async move {
                     let folder = target.query_pairs().find_map(|(name, value)| (name == "host").then(|| value.into_owned()));
                     let port = target.port().unwrap_or(5432);
-                    match folder {
-                        Some(folder) => pass(client, UnixStream::connect(format!("{folder}/.s.PGSQL.{port}")).await.unwrap(), &state).await,
-                        None => pass(client, TcpStream::connect((target.host_str().unwrap(), port)).await.unwrap(), &state).await,
+                    if let Some(folder) = folder {
+                        let database = UnixStream::connect(format!("{folder}/.s.PGSQL.{port}")).await.unwrap();
+                        pass(client, database, born, &state).await;
+                    } else {
+                        let database = TcpStream::connect((target.host_str().unwrap(), port)).await.unwrap();
+                        pass(client, database, born, &state).await;
                     }
                 });
             }
@@ -80,13 +92,18 @@ impl Proxy {
         self.state.lock().unwrap().cuts
     }
 
+    /// The host loses its power: connections that there are stay open, and never say a word again. Another host takes its place.
+    pub fn falls_silent(&self) {
+        self.state.lock().unwrap().silences += 1;
+    }
+
     pub fn opens(&self) {
         self.state.lock().unwrap().is_closed = false;
     }
 }
 
 /// Passes everything on in both directions, until one of them ends or the commit that is awaited comes.
-async fn pass(mut client: TcpStream, mut database: impl AsyncRead + AsyncWrite + Unpin, state: &Mutex<State>) {
+async fn pass(mut client: TcpStream, mut database: impl AsyncRead + AsyncWrite + Unpin, born: usize, state: &Mutex<State>) {
     let (mut up, mut down) = (vec![0; 65_536], vec![0; 65_536]);
     // What the client said since it began its transaction.
     let mut transaction = Vec::new();
@@ -116,13 +133,14 @@ async fn pass(mut client: TcpStream, mut database: impl AsyncRead + AsyncWrite +
                     return;
                 }
             }
-            () = closed(state) => return,
+            () = becomes(state, |state| state.is_closed) => return,
+            () = becomes(state, |state| state.silences > born) => pending().await,
         }
     }
 }
 
-async fn closed(state: &Mutex<State>) {
-    while !state.lock().unwrap().is_closed {
+async fn becomes(state: &Mutex<State>, it: impl Fn(&State) -> bool) {
+    while !it(&state.lock().unwrap()) {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
     }
 }
