@@ -100,7 +100,10 @@ pub async fn backup(config: &Config, what: &Backup) -> Result<String, BackupErro
         written = write(&mut source, &what.file) => written,
         () = asked_to_stop() => Err(BackupError::Stopped),
     };
-    source.close().await;
+    // SQLite goes on to its end, and closing would wait for that; what it writes has no name any more.
+    if !matches!(written, Err(BackupError::Stopped)) {
+        source.close().await;
+    }
     let bytes = written?;
     let database = database.display();
     Ok(format!(

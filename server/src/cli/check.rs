@@ -6,7 +6,6 @@ use crate::{
     action::{Fit, Inspected, RoadError, checkpoint_signer, inspect, key_in_force},
     ambient::Ambient,
     config::{Config, Settings},
-    mail::Outbox,
     secret::{SecretError, ServerSecret},
     storage::{
         StorageError, outbox,
@@ -297,14 +296,13 @@ async fn misfits(
 
 /// Whether the secret opens them.
 async fn waiting_mails(database: &mut AsItIs, secret: &ServerSecret) -> Result<String, String> {
-    let ambient = Ambient::of_this_machine();
+    let now = Ambient::of_this_machine().now();
     let waiting = async {
         let mut snapshot = database.snapshot().await?;
-        outbox::waiting(&mut snapshot, ambient.now()).await
+        outbox::to_send(&mut snapshot, now).await
     };
     let waiting = waiting.await.map_err(|error| in_full(&error))?;
-    let outbox = Outbox::new(secret.clone(), ambient.clone());
-    let shut = waiting.iter().filter(|mail| outbox.open(mail).is_err()).count();
+    let shut = waiting.iter().filter(|(id, sealed)| secret.open(&id.to_string(), sealed).is_err()).count();
     match (waiting.len(), shut) {
         (0, _) => Ok("none".to_owned()),
         (all, 0) => Ok(format!("{all}, and the secret opens them")),

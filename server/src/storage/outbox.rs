@@ -251,6 +251,19 @@ pub async fn waiting(db: &mut Connection, now: Timestamp) -> Result<Vec<QueuedMa
     rows.into_iter().map(QueuedMail::try_from).collect()
 }
 
+/// Every mail that still has to be sent: its id, and what it is encrypted to.
+///
+/// # Errors
+/// When the database fails.
+pub async fn to_send(db: &mut Connection, now: Timestamp) -> Result<Vec<(MailId, String)>, StorageError> {
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("SELECT id, sealed FROM outbox WHERE sealed IS NOT NULL AND sent_at IS NULL AND expires_at > $1 ORDER BY id")
+            .bind(now.as_millis())
+            .fetch_all(db)
+            .await?;
+    rows.into_iter().map(|(id, sealed)| Ok((parse(&id, "outbox", "id")?, sealed))).collect()
+}
+
 /// Every mail whose text is still there: its id, and what it is encrypted to.
 ///
 /// # Errors

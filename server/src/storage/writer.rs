@@ -28,7 +28,7 @@ use tokio::{
     time::timeout,
 };
 
-/// So many share a commit at most: those who came first shall not wait for ever.
+/// So many turns share a commit at most: those who came first shall not wait for ever, whatever becomes of the others' turns.
 const MOST: usize = 64;
 
 /// Who may write, in turn.
@@ -47,6 +47,8 @@ struct Batch {
     /// Whether the connection can't be trusted any more: where the database took a transaction back by itself, the driver believes
     /// that there is one for ever, and one that was made while the file was read-only never writes.
     has_failed: bool,
+    /// How many turns the transaction had.
+    turns: usize,
     /// Who waits for the commit.
     members: Vec<oneshot::Sender<bool>>,
 }
@@ -84,7 +86,7 @@ impl Writer {
 
     /// The end of a turn: hands it on to whoever waits, or commits for all.
     async fn settle(&self, mut batch: OwnedMutexGuard<Batch>) {
-        if self.waiting.load(Ordering::SeqCst) > 0 && batch.members.len() < MOST {
+        if self.waiting.load(Ordering::SeqCst) > 0 && batch.turns < MOST {
             return;
         }
         let Some(transaction) = batch.transaction.take() else { return };
@@ -113,12 +115,14 @@ impl Batch {
                 }
                 self.transaction = Some(pool.begin_with("BEGIN IMMEDIATE; SAVEPOINT turn").await?);
                 self.has_failed = false;
+                self.turns = 1;
             }
             Some(transaction) => {
                 if let Err(error) = sqlx::query("RELEASE turn; SAVEPOINT turn").execute(&mut **transaction).await {
                     self.break_off(&error);
                     return Err(error.into());
                 }
+                self.turns += 1;
             }
         }
         Ok(())
