@@ -33,7 +33,7 @@ const ROUND: Duration = Duration::from_secs(2);
 pub async fn run(storage: Storage, outbox: Outbox, transport: Arc<dyn Transport>, mut shutdown: watch::Receiver<bool>) {
     while !*shutdown.borrow() {
         // A database that never answers gets another try, too. By then the mail in hand is anybody's.
-        match timeout(LEASE, deliver_next(&storage, &outbox, &*transport)).await.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into())) {
+        match timeout(LEASE, deliver_next(&storage, &outbox, &*transport)).await.unwrap_or_else(|_| Err(StorageError::too_slow())) {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the outbox can't be worked on, trying again"),

@@ -97,7 +97,7 @@ async fn remove_all(services: &Services, what: Remains, now: Timestamp) -> Resul
             let step = what.remove(&mut db, now).await?;
             commit(db).await.map(|()| step)
         };
-        let step = timeout(LONGEST_STEP, step).await.unwrap_or_else(|_| Err(sqlx::Error::PoolTimedOut.into()))?;
+        let step = timeout(LONGEST_STEP, step).await.unwrap_or_else(|_| Err(StorageError::too_slow()))?;
         if step == 0 {
             return Ok(removed);
         }

@@ -67,9 +67,7 @@ impl Writer {
     /// Waits for the turn, and begins.
     pub(super) async fn begin(&self) -> Result<Turn, StorageError> {
         let waiting = Waiting::new(self);
-        let batch = timeout(Storage::PATIENCE, Arc::clone(&self.batch).lock_owned())
-            .await
-            .map_err(|_| StorageError::Unavailable(sqlx::Error::PoolTimedOut))?;
+        let batch = timeout(Storage::PATIENCE, Arc::clone(&self.batch).lock_owned()).await.map_err(|_| StorageError::too_slow())?;
         waiting.end();
         // From here on whatever becomes of this future, the turn is given back.
         let mut turn = Turn { batch: Some(batch), writer: self.clone() };
