@@ -15,11 +15,10 @@ const ACTIVITY: Duration = Duration::from_hours(90 * 24);
 /// How long codes are kept after they ran out, so that whoever types one is told so.
 const OLD_CODES: Duration = Duration::from_hours(30 * 24);
 
-/// A database that takes longer for that doesn't answer any more.
-const LONGEST_STEP: Duration = Duration::from_mins(1);
-
 /// So many rows are removed in one transaction at most.
 pub const STEP: i64 = 200;
+/// A database that takes longer for a step doesn't answer any more.
+const LONGEST_STEP: Duration = Duration::from_mins(1);
 
 /// What runs out.
 #[derive(Debug, Clone, Copy)]

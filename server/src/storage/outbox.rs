@@ -261,7 +261,7 @@ pub async fn to_send(db: &mut Connection, now: Timestamp) -> Result<Vec<(MailId,
             .bind(now.as_millis())
             .fetch_all(db)
             .await?;
-    rows.into_iter().map(|(id, sealed)| Ok((parse(&id, "outbox", "id")?, sealed))).collect()
+    rows.into_iter().map(with_id).collect()
 }
 
 /// Every mail whose text is still there: its id, and what it is encrypted to.
@@ -271,7 +271,11 @@ pub async fn to_send(db: &mut Connection, now: Timestamp) -> Result<Vec<(MailId,
 pub async fn sealed(db: &mut Connection) -> Result<Vec<(MailId, String)>, StorageError> {
     let rows: Vec<(String, String)> =
         sqlx::query_as("SELECT id, sealed FROM outbox WHERE sealed IS NOT NULL ORDER BY id").fetch_all(db).await?;
-    rows.into_iter().map(|(id, sealed)| Ok((parse(&id, "outbox", "id")?, sealed))).collect()
+    rows.into_iter().map(with_id).collect()
+}
+
+fn with_id((id, sealed): (String, String)) -> Result<(MailId, String), StorageError> {
+    Ok((parse(&id, "outbox", "id")?, sealed))
 }
 
 /// The same text, encrypted anew.

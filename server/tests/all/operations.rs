@@ -135,7 +135,7 @@ async fn a_database_that_keeps_it_waiting_is_noticed_within_a_second(database: &
     assert!(taken.len() >= 8, "{}", taken.len());
     let began = Instant::now();
     assert_eq!(app.browser().get("/health/ready").await.status, 503);
-    assert!((900..4500).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
+    assert!((900..3000).contains(&began.elapsed().as_millis()), "{:?}", began.elapsed());
     taken.clear();
     assert_eq!(app.browser().get("/health/ready").await.status, 200);
 }
@@ -432,15 +432,15 @@ async fn slow_clients_lose_their_connections(database: &TestDatabase) {
     let within = |seconds: std::ops::Range<u64>, (what, took): &(String, Duration)| {
         assert!(seconds.contains(&took.as_secs()), "it took {took:?}: {what}");
     };
-    within(14..25, &silent);
+    within(14..20, &silent);
     assert_eq!(silent.0, "");
-    within(14..25, &head);
+    within(14..20, &head);
     assert_eq!(head.0, "");
-    within(14..25, &idle);
+    within(14..20, &idle);
     assert!(idle.0.starts_with("HTTP/1.1 200") && idle.0.ends_with("ok\n"), "{}", idle.0);
-    within(29..45, &body);
+    within(29..36, &body);
     assert!(body.0.starts_with("HTTP/1.1 503"), "{}", body.0);
-    within(0..12, &large);
+    within(0..5, &large);
     assert!(large.0.starts_with("HTTP/1.1 431"), "{}", large.0);
 
     let began = Instant::now();
@@ -529,7 +529,7 @@ async fn nobody_can_keep_it_from_stopping(database: &TestDatabase) {
     });
     let (status, said) = status.await.unwrap();
     assert!(status.success(), "{said}");
-    assert!((29..55).contains(&began.elapsed().as_secs()), "{:?}: {said}", began.elapsed());
+    assert!((29..40).contains(&began.elapsed().as_secs()), "{:?}: {said}", began.elapsed());
     assert!(said.contains("some connections didn't end in time"), "{said}");
     assert!(reads.await.unwrap() > 1_000_000);
 }

@@ -47,7 +47,7 @@ const WITHOUT_INDEX_BY_ORGANIZATION: [&str; 7] =
     ["actions", "assignments", "credentials", "registration_codes", "registrations", "sessions", "tokens"];
 
 async fn what_is_deleted_finds_what_goes_with_it_by_an_index(database: &TestDatabase) {
-    let app = TestApp::init(database).await;
+    TestApp::init(database).await;
     let mut db = SqliteConnection::connect(database.url()).await.unwrap();
     let mut searched = 0;
     for table in tables_in_migrations() {
@@ -64,7 +64,6 @@ async fn what_is_deleted_finds_what_goes_with_it_by_an_index(database: &TestData
         }
     }
     assert!(searched > 15, "{searched}");
-    app.services.storage.close().await;
 }
 
 async fn a_new_database_is_ready_and_empty(database: &TestDatabase) {
